@@ -1,0 +1,102 @@
+package tenant
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"slices"
+	"strings"
+)
+
+// Scope is what an API key may do.
+type Scope string
+
+// The scopes of API keys. Each includes only itself.
+const (
+	ScopeRead  Scope = "read"
+	ScopeChat  Scope = "chat"
+	ScopeAdmin Scope = "admin"
+)
+
+// AllScopes are the scopes of the key that a new tenant gets.
+var AllScopes = []Scope{ScopeRead, ScopeChat, ScopeAdmin}
+
+type actorKind int
+
+const (
+	actorNobody actorKind = iota // the zero Actor may do nothing
+	actorOperator
+	actorKey
+	actorUser
+)
+
+// An Actor is who asks for an operation, as the edge authenticated him.
+type Actor struct {
+	kind   actorKind
+	id     string
+	tenant TenantID
+	scopes []Scope
+}
+
+// Operator is whoever holds the operator's token.
+func Operator() Actor { return Actor{kind: actorOperator} }
+
+// AsUser is a user of a tenant who asks over NATS, where his subject proves who he is.
+func AsUser(t TenantID, u UserID) Actor { return Actor{kind: actorUser, id: string(u), tenant: t} }
+
+// String names the actor in the audit log.
+func (a Actor) String() string {
+	switch a.kind {
+	case actorOperator:
+		return "operator"
+	case actorKey:
+		return "key:" + a.id
+	case actorUser:
+		return "user:" + a.id
+	}
+	return "nobody"
+}
+
+// Sees reports whether the tenant's things exist for the actor.
+func (a Actor) Sees(t TenantID) bool {
+	return a.kind == actorOperator || a.kind == actorKey && a.tenant == t
+}
+
+// Allow refuses what the actor may not do: not_found where the tenant is none of his,
+// forbidden where his key lacks the scope.
+func (a Actor) Allow(s Scope, t TenantID) error {
+	switch {
+	case !a.Sees(t):
+		return NotFound("tenant")
+	case a.kind == actorKey && !slices.Contains(a.scopes, s):
+		return Errorf(CodeForbidden, "this API key lacks the scope %q; use a key that has it", s)
+	}
+	return nil
+}
+
+func (a Actor) allowOperator() error {
+	if a.kind != actorOperator {
+		return Errorf(CodeForbidden, "only the operator may do this")
+	}
+	return nil
+}
+
+// API keys read parley_<id>_<secret>, so that leaks are found by their prefix and a key by its id.
+const apiKeyPrefix = "parley_"
+
+func newAPIKey() (id string, key Secret) {
+	id = strings.ToLower(rand.Text()[:12])
+	return id, Secret(apiKeyPrefix + id + "_" + rand.Text())
+}
+
+func apiKeyID(key Secret) (string, bool) {
+	rest, ok := strings.CutPrefix(key.Reveal(), apiKeyPrefix)
+	if !ok {
+		return "", false
+	}
+	id, secret, ok := strings.Cut(rest, "_")
+	return id, ok && len(id) == 12 && len(secret) == 26
+}
+
+func sameHash(hash []byte, key Secret) bool {
+	return subtle.ConstantTimeCompare(hash, hashKey(key)) == 1
+}

@@ -1,0 +1,137 @@
+package tenant
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Accounts is what the service asks of the control role, which alone opens keys.
+type Accounts interface {
+	// NewAccount makes the keys of a tenant's account, sealed.
+	NewAccount() (account string, keys []SealedKey, err error)
+	// Push brings the account on the servers in line with the rows, and returns when a server has it.
+	Push(ctx context.Context, t TenantID) error
+	// Token signs a JSON Web Token for a user.
+	Token(ctx context.Context, t Tenant, u UserID, issued, expires time.Time) (Secret, error)
+	// Creds makes the nkey and the .creds file of a user.
+	Creds(ctx context.Context, t TenantID, u UserID) (nkey string, file Secret, err error)
+	// Notify publishes live.user.<user>.<what> in the account.
+	Notify(ctx context.Context, account string, u UserID, what string, notice any) error
+	// Kick closes the connections of a user on all nodes, also one that is half-way in, and counts them.
+	Kick(ctx context.Context, account string, u UserID) (closed int, err error)
+	// Admit ends the effect that Kick has on connections that are half-way in.
+	Admit(account string, u UserID)
+	// KickAll closes every connection of an account.
+	KickAll(ctx context.Context, account string) (closed int, err error)
+	// Connections lists the open connections of a user, or of all users where u is empty.
+	Connections(ctx context.Context, account string, u UserID) ([]Connection, error)
+}
+
+// Streams is what the service asks of the chat role.
+type Streams interface {
+	// Ensure makes the stream of an account's retention class where it is missing.
+	Ensure(ctx context.Context, t Tenant, c Class) error
+}
+
+// Passwords hashes passwords, with a bound on how many at once.
+type Passwords interface {
+	Hash(ctx context.Context, password Secret) (Secret, error)
+}
+
+// Config of a Service. All fields but Now and SweepAfter are required.
+type Config struct {
+	Store     Store
+	Accounts  Accounts
+	Streams   Streams
+	Passwords Passwords
+	Now       func() time.Time // nil: time.Now
+	// SweepAfter is when the second sweep of a revocation runs: past the servers' auth
+	// timeout, when a connection that was half-way in has settled. 0: 3 s.
+	SweepAfter time.Duration
+}
+
+// A Service carries out what operators, tenants and users ask for. Each write is
+// one transaction with its audit entry and its jobs; what must be visible at once
+// is then also tried at once, and left to the jobs where that fails.
+type Service struct {
+	store      Store
+	accounts   Accounts
+	streams    Streams
+	passwords  Passwords
+	now        func() time.Time
+	sweepAfter time.Duration
+}
+
+// NewService returns a service over its parts.
+func NewService(c Config) (*Service, error) {
+	if c.Store == nil || c.Accounts == nil || c.Streams == nil || c.Passwords == nil {
+		return nil, errors.New("tenant: Config needs Store, Accounts, Streams and Passwords")
+	}
+	s := &Service{store: c.Store, accounts: c.Accounts, streams: c.Streams, passwords: c.Passwords, now: c.Now, sweepAfter: c.SweepAfter}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.sweepAfter == 0 {
+		s.sweepAfter = 3 * time.Second
+	}
+	return s, nil
+}
+
+// clock is the one time of a write: what Postgres can keep, so that an answer equals what is read later.
+func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+// write runs a change of one tenant that the actor may make.
+func (s *Service) write(ctx context.Context, a Actor, t TenantID, fn func(tx Tx, row Tenant) error) error {
+	if err := a.Allow(ScopeAdmin, t); err != nil {
+		return err
+	}
+	return s.store.Write(ctx, t, fn)
+}
+
+// audit adds an entry to the transaction; before and after may be nil.
+func audit(ctx context.Context, tx Tx, a Actor, at time.Time, t TenantID, action, object string, before, after any) error {
+	e := AuditEntry{At: at, Tenant: t, Actor: a.String(), Action: action, Object: object}
+	var err error
+	if e.Before, err = encode(before); err != nil {
+		return err
+	}
+	if e.After, err = encode(after); err != nil {
+		return err
+	}
+	return tx.Audit(ctx, e)
+}
+
+func encode(v any) (json.RawMessage, error) {
+	if v == nil {
+		return nil, nil
+	}
+	return json.Marshal(v)
+}
+
+// Authenticate finds the actor of an API key.
+func (s *Service) Authenticate(ctx context.Context, key Secret) (Actor, error) {
+	denied := Errorf(CodeUnauthorized, "the API key is unknown or was revoked; send a valid one as Authorization: Bearer")
+	id, ok := apiKeyID(key)
+	if !ok {
+		return Actor{}, denied
+	}
+	k, err := s.store.APIKey(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return Actor{}, denied
+	}
+	if err != nil {
+		return Actor{}, err
+	}
+	if !sameHash(k.Hash, key) {
+		return Actor{}, denied
+	}
+	return Actor{kind: actorKey, id: k.ID, tenant: k.Tenant, scopes: k.Scopes}, nil
+}
+
+func hashKey(key Secret) []byte {
+	h := sha256.Sum256([]byte(key.Reveal()))
+	return h[:]
+}

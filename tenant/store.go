@@ -1,0 +1,158 @@
+package tenant
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Reader reads committed records. What does not exist is ErrNotFound.
+// Deleted users and rooms do not exist for it, but for UserRow and RoomRow in a Tx.
+type Reader interface {
+	Tenant(ctx context.Context, t TenantID) (Tenant, error)
+	Tenants(ctx context.Context, p Page) ([]Tenant, error)
+	User(ctx context.Context, t TenantID, u UserID) (User, error)
+	Users(ctx context.Context, t TenantID, p Page) ([]User, error)
+	Room(ctx context.Context, t TenantID, r RoomID) (Room, error) // with the count of its members
+	Rooms(ctx context.Context, t TenantID, p Page) ([]Room, error)
+	Membership(ctx context.Context, t TenantID, r RoomID, u UserID) (Membership, error)
+	Members(ctx context.Context, t TenantID, r RoomID, p Page) ([]Member, error)
+	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error) // newest first
+	Refusals(ctx context.Context, t TenantID, p Page) ([]Refusal, error)      // newest first
+	APIKey(ctx context.Context, id string) (APIKey, error)                    // of a tenant that is not deleting; revoked keys are not found
+}
+
+// Page asks for the items behind the one named After, in the order of their ids (or, for
+// the audit trail and refusals, older than the time After in RFC 3339). Query is a part of an id or name.
+type Page struct {
+	After string
+	Query string
+	Limit int // 1 to 1,000
+}
+
+// Store keeps the records.
+type Store interface {
+	Reader
+	// Write runs fn in one transaction that holds the tenant's row, so that the
+	// changes of one tenant come one after the other. It may run fn again after a
+	// serialization fault, so fn touches nothing but tx. A tenant that is deleting does not exist.
+	Write(ctx context.Context, t TenantID, fn func(tx Tx, t Tenant) error) error
+	// Create is Write for a tenant that does not exist yet.
+	Create(ctx context.Context, fn func(tx Tx) error) error
+}
+
+// Tx is one transaction of changes. The rows that it inserts carry their own times.
+type Tx interface {
+	InsertTenant(ctx context.Context, t Tenant, keys []SealedKey) error // a taken id is ErrConflict
+	UpdateTenant(ctx context.Context, t Tenant) error
+
+	UserRow(ctx context.Context, t TenantID, u UserID) (User, error) // deleted ones too
+	CountUsers(ctx context.Context, t TenantID) (int64, error)       // not the deleted ones
+	PutUser(ctx context.Context, u User) error                       // inserts or replaces; a taken external_id or nkey is ErrConflict
+	DeleteUser(ctx context.Context, t TenantID, u UserID) error      // memberships go, credentials are revoked, the row stays as deleted
+	InsertCredential(ctx context.Context, c Credential) error
+
+	RoomRow(ctx context.Context, t TenantID, r RoomID) (Room, error) // deleted ones too
+	CountRooms(ctx context.Context, t TenantID) (int64, error)       // not the deleted or direct ones
+	InsertRoom(ctx context.Context, r Room) error                    // a taken id is ErrConflict
+	UpdateRoom(ctx context.Context, r Room) error                    // title and state
+
+	Membership(ctx context.Context, t TenantID, r RoomID, u UserID) (Membership, error)
+	PutMember(ctx context.Context, t TenantID, m Member) error
+	DeleteMember(ctx context.Context, t TenantID, r RoomID, u UserID) error
+
+	InsertAPIKey(ctx context.Context, k APIKey) error
+
+	Audit(ctx context.Context, e AuditEntry) error
+	// Enqueue adds a job that runs after the commit, at the earliest at the given time (zero: at once).
+	Enqueue(ctx context.Context, j Job, at time.Time) error
+}
+
+// A SealedKey is a private key that only the keyring can open.
+type SealedKey struct {
+	Account string // public nkey of the account it belongs to
+	KeyID   string // its own public key
+	Purpose string // identity, signing, token or xkey
+	Sealed  []byte
+	Version int // of the master key
+}
+
+// A Credential is a NATS user JWT that was issued to a user as a .creds file.
+type Credential struct {
+	NKey     string // public user nkey, U…
+	Tenant   TenantID
+	User     UserID
+	IssuedAt time.Time
+}
+
+// An APIKey lets a tenant's backend use the HTTP API. Only the SHA-256 of its secret is kept.
+type APIKey struct {
+	ID        string
+	Tenant    TenantID
+	Name      string
+	Hash      []byte
+	Scopes    []Scope
+	CreatedAt time.Time
+}
+
+// An AuditEntry says who changed what, when, and how it was before and after.
+type AuditEntry struct {
+	At     time.Time       `json:"at"`
+	Tenant TenantID        `json:"-"`
+	Actor  string          `json:"actor"`  // operator, key:<id>, user:<id> or system
+	Action string          `json:"action"` // as user.revoke
+	Object string          `json:"object"` // as user:alice
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+}
+
+// A Job is what must happen after a commit, at least once. Its fields are its arguments, as JSON.
+type Job interface{ Kind() string }
+
+// The jobs. Each reads the rows again when it runs, so that a late or doubled one does no harm.
+type (
+	// PushClaims brings the NATS account of a tenant in line with its rows.
+	PushClaims struct {
+		Tenant TenantID `json:"tenant"`
+	}
+	// EnsureStream makes the stream of a tenant's retention class.
+	EnsureStream struct {
+		Tenant TenantID `json:"tenant"`
+		Class  Class    `json:"class"`
+	}
+	// SweepUser closes the connections of a user that is revoked or deleted.
+	SweepUser struct {
+		Tenant TenantID `json:"tenant"`
+		User   UserID   `json:"user"`
+	}
+	// RefreshUser makes a user's open connections carry his rights as they are now:
+	// by a notice where he gained some, by closing them where he lost some.
+	RefreshUser struct {
+		Tenant TenantID `json:"tenant"`
+		User   UserID   `json:"user"`
+		Change Change   `json:"change"`
+	}
+	// SweepTenant closes all connections of a tenant that is not active.
+	SweepTenant struct {
+		Tenant TenantID `json:"tenant"`
+	}
+	// DropTenant removes a deleting tenant's streams, account and records.
+	DropTenant struct {
+		Tenant TenantID `json:"tenant"`
+	}
+)
+
+// Kind names the job in the queue.
+func (PushClaims) Kind() string   { return "push_claims" }
+func (EnsureStream) Kind() string { return "ensure_stream" }
+func (SweepUser) Kind() string    { return "sweep_user" }
+func (RefreshUser) Kind() string  { return "refresh_user" }
+func (SweepTenant) Kind() string  { return "sweep_tenant" }
+func (DropTenant) Kind() string   { return "drop_tenant" }
+
+// A Change is what happened to a user's rights in one room.
+type Change struct {
+	Room RoomID `json:"room"`
+	Lost bool   `json:"lost"` // otherwise gained
+	By   string `json:"by"`
+}
