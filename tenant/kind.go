@@ -35,7 +35,7 @@ func ParseKind(s string) (Kind, error) {
 	return "", Invalid("kind", "must be open, announce, private, direct or shared")
 }
 
-// ParseClass parses a retention class; none is Std.
+// ParseClass parses a retention class; "" is Std.
 func ParseClass(s string) (Class, error) {
 	switch c := Class(s); c {
 	case "":
@@ -51,19 +51,19 @@ type Role string
 
 // The roles, weakest first. A poster is a member of an announce room who may post.
 const (
-	Reader      Role = "reader"
-	Participant Role = "member"
-	Poster      Role = "poster"
-	Moderator   Role = "moderator"
-	Owner       Role = "owner"
+	RoleReader    Role = "reader"
+	RoleMember    Role = "member"
+	RolePoster    Role = "poster"
+	RoleModerator Role = "moderator"
+	RoleOwner     Role = "owner"
 )
 
-// ParseRole parses a role; none is Participant.
+// ParseRole parses a role; "" is RoleMember.
 func ParseRole(s string) (Role, error) {
 	switch r := Role(s); r {
 	case "":
-		return Participant, nil
-	case Reader, Participant, Poster, Moderator, Owner:
+		return RoleMember, nil
+	case RoleReader, RoleMember, RolePoster, RoleModerator, RoleOwner:
 		return r, nil
 	}
 	return "", Invalid("role", "must be reader, member, poster, moderator or owner")
@@ -83,17 +83,17 @@ func RightsOf(kind Kind, m *Membership) Rights {
 	}
 	r := Rights{Read: true}
 	switch role {
-	case Owner:
+	case RoleOwner:
 		r.Own = true
 		fallthrough
-	case Moderator:
+	case RoleModerator:
 		r.Moderate = true
 		fallthrough
-	case Poster:
+	case RolePoster:
 		r.Post, r.Signal = true, true
-	case Participant:
+	case RoleMember:
 		r.Post, r.Signal = kind != Announce, true
-	case Reader:
+	case RoleReader:
 	default:
 		return Rights{}
 	}
@@ -108,9 +108,9 @@ func implied(kind Kind, m *Membership) (Role, MemberState) {
 	}
 	switch kind {
 	case Open:
-		return Participant, Joined
+		return RoleMember, Joined
 	case Announce:
-		return Reader, Joined
+		return RoleReader, Joined
 	}
 	return "", ""
 }

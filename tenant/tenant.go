@@ -34,7 +34,7 @@ type UserKind string
 // The kinds of users.
 const (
 	Person  UserKind = "person"
-	Service UserKind = "service"
+	Backend UserKind = "service"
 )
 
 // UserStatus of a user.
