@@ -20,8 +20,10 @@ type Accounts interface {
 	Creds(ctx context.Context, t TenantID, u UserID) (nkey string, file Secret, err error)
 	// Notify publishes live.user.<user>.<what> in the account.
 	Notify(ctx context.Context, account string, u UserID, what string, notice any) error
-	// Kick closes the connections of a user on all nodes, also one that is half-way in, and counts them.
-	Kick(ctx context.Context, account string, u UserID) (closed int, err error)
+	// Kick closes the connections of a user on all nodes and counts them. With a zero before it
+	// closes all, also one that is half-way in; else only those that began before that time,
+	// since later ones were decided on newer rows.
+	Kick(ctx context.Context, account string, u UserID, before time.Time) (closed int, err error)
 	// Admit ends the effect that Kick has on connections that are half-way in.
 	Admit(account string, u UserID)
 	// KickAll closes every connection of an account.
@@ -88,7 +90,28 @@ func (s *Service) write(ctx context.Context, a Actor, t TenantID, fn func(tx Tx,
 	if err := a.Allow(ScopeAdmin, t); err != nil {
 		return err
 	}
-	return s.store.Write(ctx, t, fn)
+	return s.store.Write(ctx, t, func(tx Tx, row Tenant) error {
+		if err := writable(a, row); err != nil {
+			return err
+		}
+		return fn(tx, row)
+	})
+}
+
+// writable refuses all but the operator's changes to a suspended tenant.
+func writable(a Actor, t Tenant) error {
+	if t.Status == Suspended && a.kind != actorOperator {
+		return Errorf(CodeForbidden, "the tenant is suspended; ask the operator")
+	}
+	return nil
+}
+
+// ensureStream makes a stream that a job makes too, so that a room is usable when the call answers.
+func (s *Service) ensureStream(ctx context.Context, t Tenant, c Class) error {
+	if err := s.streams.Ensure(ctx, t, c); err != nil {
+		return later("the change is kept", err)
+	}
+	return nil
 }
 
 // audit adds an entry to the transaction; before and after may be nil.

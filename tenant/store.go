@@ -152,7 +152,8 @@ func (DropTenant) Kind() string   { return "drop_tenant" }
 
 // A Change is what happened to a user's rights in one room.
 type Change struct {
-	Room RoomID `json:"room"`
-	Lost bool   `json:"lost"` // otherwise gained
-	By   string `json:"by"`
+	Room RoomID    `json:"room"`
+	Lost bool      `json:"lost"` // otherwise gained
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
 }

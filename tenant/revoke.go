@@ -1,0 +1,184 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A Revocation tells what the first sweep did.
+type Revocation struct {
+	Disconnected int
+	Took         time.Duration
+}
+
+// NoticeRevoked is sent to a user before his connections are closed.
+type NoticeRevoked struct {
+	Reason string `json:"reason"`
+}
+
+// RevokeUser keeps a user out from the commit on, and closes what he has open.
+// Revoking again sweeps again.
+func (s *Service) RevokeUser(ctx context.Context, a Actor, t TenantID, u UserID, reason string) (Revocation, error) {
+	if err := a.Allow(ScopeAdmin, t); err != nil {
+		return Revocation{}, err
+	}
+	f := faults{}
+	checkText(f, "reason", reason)
+	if err := f.err(); err != nil {
+		return Revocation{}, err
+	}
+	begun, now := s.now(), s.clock()
+	var account string
+	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
+		account = row.Account
+		before, err := activeUser(ctx, tx, t, u)
+		if err != nil {
+			return err
+		}
+		after := before
+		after.Status, after.Reason = UserRevoked, reason
+		if err := s.sweeps(ctx, tx, SweepUser{t, u}, now); err != nil {
+			return err
+		}
+		return s.putUser(ctx, tx, a, now, "user.revoke", before, after)
+	})
+	if err != nil {
+		return Revocation{}, err
+	}
+	closed, err := s.throwOut(ctx, account, u, reason)
+	if err != nil {
+		return Revocation{}, later("the user is revoked and can't connect again", err)
+	}
+	return Revocation{Disconnected: closed, Took: s.now().Sub(begun)}, nil
+}
+
+// throwOut tells a user why and closes his connections. That the notice got lost is no reason to let him stay.
+func (s *Service) throwOut(ctx context.Context, account string, u UserID, reason string) (int, error) {
+	told := s.accounts.Notify(ctx, account, u, "revoked", NoticeRevoked{reason})
+	closed, err := s.accounts.Kick(ctx, account, u, time.Time{})
+	if err != nil {
+		err = errors.Join(err, told)
+	}
+	return closed, err
+}
+
+// RestoreUser undoes RevokeUser: what was issued to the user works again.
+func (s *Service) RestoreUser(ctx context.Context, a Actor, t TenantID, u UserID) (User, error) {
+	now := s.clock()
+	var account string
+	var after User
+	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
+		account = row.Account
+		before, err := activeUser(ctx, tx, t, u)
+		if err != nil {
+			return err
+		}
+		after = before
+		after.Status, after.Reason = UserActive, ""
+		return s.putUser(ctx, tx, a, now, "user.restore", before, after)
+	})
+	if err != nil {
+		return User{}, err
+	}
+	s.accounts.Admit(account, u)
+	return after, nil
+}
+
+// DeleteUser removes a user: his memberships and credentials go, his messages stay.
+func (s *Service) DeleteUser(ctx context.Context, a Actor, t TenantID, u UserID) error {
+	now := s.clock()
+	var account string
+	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
+		account = row.Account
+		before, err := activeUser(ctx, tx, t, u)
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteUser(ctx, t, u); err != nil {
+			return err
+		}
+		if err := s.sweeps(ctx, tx, SweepUser{t, u}, now); err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, now, t, "user.delete", "user:"+string(u), before, nil)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := s.throwOut(ctx, account, u, "the user was deleted"); err != nil {
+		return later("the user is deleted", err)
+	}
+	return nil
+}
+
+// SweepUser closes what is still open of a user who isn't active.
+func (s *Service) SweepUser(ctx context.Context, j SweepUser) error {
+	t, err := s.store.Tenant(ctx, j.Tenant)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	u, err := s.store.User(ctx, j.Tenant, j.User)
+	if err == nil && u.Status == UserActive {
+		return nil
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	_, err = s.throwOut(ctx, t.Account, j.User, u.Reason)
+	return err
+}
+
+// NoticeRights tells a user that he has more rights than his connection carries: reconnect.
+type NoticeRights struct {
+	Rooms []RoomID `json:"rooms"`
+}
+
+// NoticeRemoved tells a user that he lost rights in a room; his connections are closed behind it, and may come back.
+type NoticeRemoved struct {
+	Room   RoomID `json:"room"`
+	By     string `json:"by"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// change compares rights before and after, and enqueues what open connections need.
+// It returns nil where the connections carry the right rights already.
+func (s *Service) change(ctx context.Context, tx Tx, a Actor, room Room, u UserID, before, after *Membership, now time.Time) (*RefreshUser, error) {
+	was, is := RightsOf(room.Kind, before), RightsOf(room.Kind, after)
+	if was == is {
+		return nil, nil
+	}
+	lost := was.Read && !is.Read || was.Post && !is.Post || was.Signal && !is.Signal
+	j := RefreshUser{Tenant: room.Tenant, User: u, Change: Change{Room: room.ID, Lost: lost, By: a.String(), At: now}}
+	if !lost {
+		return &j, tx.Enqueue(ctx, j, time.Time{})
+	}
+	return &j, s.sweeps(ctx, tx, j, now)
+}
+
+// RefreshUser makes a user's open connections carry his rights: gained ones by a notice
+// to reconnect, lost ones by closing what was opened before the change.
+func (s *Service) RefreshUser(ctx context.Context, j RefreshUser) error {
+	t, err := s.store.Tenant(ctx, j.Tenant)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.refresh(ctx, t.Account, j)
+}
+
+func (s *Service) refresh(ctx context.Context, account string, j RefreshUser) error {
+	if !j.Change.Lost {
+		return s.accounts.Notify(ctx, account, j.User, "rights", NoticeRights{[]RoomID{j.Change.Room}})
+	}
+	told := s.accounts.Notify(ctx, account, j.User, "removed", NoticeRemoved{Room: j.Change.Room, By: j.Change.By})
+	if _, err := s.accounts.Kick(ctx, account, j.User, j.Change.At); err != nil {
+		return errors.Join(err, told)
+	}
+	return nil
+}

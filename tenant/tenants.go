@@ -1,0 +1,239 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// NewTenant is what an operator says of a tenant to be.
+type NewTenant struct {
+	ID       string
+	Name     string // "": the id
+	Timezone string // "": UTC
+	Limits   Limits
+}
+
+// TenantPatch holds what changes; nil stays. Limits and Status are the operator's.
+type TenantPatch struct {
+	Name     *string
+	Timezone *string
+	Limits   *Limits
+	Status   *Status
+}
+
+func (n *NewTenant) parse() (TenantID, error) {
+	f := faults{}
+	id, err := ParseTenantID("id", n.ID)
+	f.add(err)
+	if n.Name == "" {
+		n.Name = n.ID
+	}
+	if n.Timezone == "" {
+		n.Timezone = "UTC"
+	}
+	checkText(f, "name", n.Name)
+	checkTimezone(f, "timezone", n.Timezone)
+	n.Limits.check(f)
+	return id, f.err()
+}
+
+// CreateTenant makes a tenant, its account and its first API key. The tenant is
+// usable when this returns: where the account can't be brought to a server, all of it is taken back.
+func (s *Service) CreateTenant(ctx context.Context, a Actor, n NewTenant) (Tenant, Secret, error) {
+	if err := a.allowOperator(); err != nil {
+		return Tenant{}, "", err
+	}
+	id, err := n.parse()
+	if err != nil {
+		return Tenant{}, "", err
+	}
+	account, keys, err := s.accounts.NewAccount()
+	if err != nil {
+		return Tenant{}, "", err
+	}
+	now := s.clock()
+	t := Tenant{ID: id, Name: n.Name, Account: account, Timezone: n.Timezone, Limits: n.Limits, Status: Active, CreatedAt: now}
+	keyID, key := newAPIKey()
+	err = s.store.Create(ctx, func(tx Tx) error {
+		if err := tx.InsertTenant(ctx, t, keys); err != nil {
+			return err
+		}
+		k := APIKey{ID: keyID, Tenant: id, Name: "first key", Hash: hashKey(key), Scopes: AllScopes, CreatedAt: now}
+		if err := tx.InsertAPIKey(ctx, k); err != nil {
+			return err
+		}
+		if err := tx.Enqueue(ctx, PushClaims{id}, time.Time{}); err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, now, id, "tenant.create", "tenant:"+string(id), nil, t)
+	})
+	if err != nil {
+		return Tenant{}, "", err
+	}
+	if err := s.accounts.Push(ctx, id); err != nil {
+		undo := s.DeleteTenant(context.WithoutCancel(ctx), a, id)
+		return Tenant{}, "", errors.Join(Errorf(CodeUnavailable, "the servers did not take the account; the tenant was not made; try again"), err, undo)
+	}
+	return t, key, nil
+}
+
+// Tenant returns one tenant.
+func (s *Service) Tenant(ctx context.Context, a Actor, t TenantID) (Tenant, error) {
+	if err := a.Allow(ScopeRead, t); err != nil {
+		return Tenant{}, err
+	}
+	return s.store.Tenant(ctx, t)
+}
+
+// Tenants lists the tenants that the actor may see, by id.
+func (s *Service) Tenants(ctx context.Context, a Actor, p Page) ([]Tenant, error) {
+	if err := a.allowOperator(); err != nil {
+		return nil, err
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return s.store.Tenants(ctx, p)
+}
+
+// UpdateTenant changes a tenant. Suspending it closes all its connections.
+func (s *Service) UpdateTenant(ctx context.Context, a Actor, t TenantID, p TenantPatch) (Tenant, error) {
+	if err := a.Allow(ScopeAdmin, t); err != nil {
+		return Tenant{}, err
+	}
+	if err := p.check(); err != nil {
+		return Tenant{}, err
+	}
+	if p.Limits != nil || p.Status != nil {
+		if err := a.allowOperator(); err != nil {
+			return Tenant{}, err
+		}
+	}
+	now := s.clock()
+	var before, after Tenant
+	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
+		before, after = row, p.apply(row)
+		if err := tx.UpdateTenant(ctx, after); err != nil {
+			return err
+		}
+		if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
+			return err
+		}
+		if err := s.sweepTenantAfter(ctx, tx, before, after, now); err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, now, t, "tenant.update", "tenant:"+string(t), before, after)
+	})
+	if err != nil {
+		return Tenant{}, err
+	}
+	if before.Limits != after.Limits {
+		if err := s.accounts.Push(ctx, t); err != nil {
+			return Tenant{}, later("the change is kept", err)
+		}
+	}
+	if after.Status != Active {
+		if _, err := s.accounts.KickAll(ctx, after.Account); err != nil {
+			return Tenant{}, later("the tenant is suspended", err)
+		}
+	}
+	return after, nil
+}
+
+func (p TenantPatch) check() error {
+	f := faults{}
+	if p.Name != nil {
+		f.check(*p.Name != "", "name", "must not be empty")
+		checkText(f, "name", *p.Name)
+	}
+	if p.Timezone != nil {
+		checkTimezone(f, "timezone", *p.Timezone)
+	}
+	if p.Limits != nil {
+		p.Limits.check(f)
+	}
+	if p.Status != nil {
+		f.check(*p.Status == Active || *p.Status == Suspended, "status", "must be active or suspended")
+	}
+	return f.err()
+}
+
+func (p TenantPatch) apply(t Tenant) Tenant {
+	if p.Name != nil {
+		t.Name = *p.Name
+	}
+	if p.Timezone != nil {
+		t.Timezone = *p.Timezone
+	}
+	if p.Limits != nil {
+		t.Limits = *p.Limits
+	}
+	if p.Status != nil {
+		t.Status = *p.Status
+	}
+	return t
+}
+
+func (s *Service) sweepTenantAfter(ctx context.Context, tx Tx, before, after Tenant, now time.Time) error {
+	if after.Status == Active || before.Status == after.Status {
+		return nil
+	}
+	return s.sweeps(ctx, tx, SweepTenant{after.ID}, now)
+}
+
+// sweeps enqueues a sweep for now and one for when a connection that is half-way in has settled.
+func (s *Service) sweeps(ctx context.Context, tx Tx, j Job, now time.Time) error {
+	if err := tx.Enqueue(ctx, j, time.Time{}); err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, j, now.Add(s.sweepAfter))
+}
+
+// SweepTenant closes what is still open of a tenant that isn't active.
+func (s *Service) SweepTenant(ctx context.Context, j SweepTenant) error {
+	t, err := s.store.Tenant(ctx, j.Tenant)
+	if errors.Is(err, ErrNotFound) || err == nil && t.Status == Active {
+		return nil // DropTenant closes the account of one that is deleting
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.accounts.KickAll(ctx, t.Account)
+	return err
+}
+
+// DeleteTenant ends a tenant: from the commit on nobody finds it, and a job removes all it had.
+func (s *Service) DeleteTenant(ctx context.Context, a Actor, t TenantID) error {
+	if !a.Sees(t) {
+		return NotFound("tenant")
+	}
+	if err := a.allowOperator(); err != nil {
+		return err
+	}
+	now := s.clock()
+	var gone Tenant
+	err := s.store.Write(ctx, t, func(tx Tx, row Tenant) error {
+		gone = row
+		gone.Status = Deleting
+		if err := tx.UpdateTenant(ctx, gone); err != nil {
+			return err
+		}
+		if err := tx.Enqueue(ctx, DropTenant{t}, time.Time{}); err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, now, t, "tenant.delete", "tenant:"+string(t), row, nil)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := s.accounts.KickAll(ctx, gone.Account); err != nil {
+		return later("the tenant is deleted", err)
+	}
+	return nil
+}
+
+// later says that a change is committed, while what it does to open connections is left to a job.
+func later(what string, err error) error {
+	return errors.Join(Errorf(CodeUnavailable, "%s, but the servers did not confirm it yet; it is tried again by itself", what), err)
+}

@@ -1,0 +1,63 @@
+package tenant
+
+import (
+	"fmt"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxText is the length of names, titles and reasons in characters.
+const maxText = 200
+
+// checkText adds to f what keeps s from being shown to people as one line.
+func checkText(f faults, field, s string) {
+	switch {
+	case !utf8.ValidString(s):
+		f[field] = "must be UTF-8"
+	case utf8.RuneCountInString(s) > maxText:
+		f[field] = fmt.Sprintf("must be at most %d characters", maxText)
+	default:
+		for _, r := range s {
+			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+				f[field] = "must not contain control characters"
+				return
+			}
+		}
+	}
+}
+
+func checkTimezone(f faults, field, s string) {
+	// "Local" is a zone for Go, but another one on each server.
+	_, err := time.LoadLocation(s)
+	f.check(err == nil && s != "" && s != "Local", field, "must be an IANA time zone, as Europe/Berlin or UTC")
+}
+
+const (
+	minPassword = 8
+	maxPassword = 1024 // bytes: argon2id reads all of it
+)
+
+func checkPassword(f faults, field string, p Secret) {
+	n := utf8.RuneCountInString(p.Reveal())
+	f.check(n >= minPassword && len(p) <= maxPassword, field,
+		fmt.Sprintf("must be %d characters to %d bytes long", minPassword, maxPassword))
+}
+
+// checkNKey looks at the form alone: a key that is none can never sign.
+func checkNKey(f faults, field, s string) {
+	ok := len(s) == 56 && s[0] == 'U'
+	for i := 0; ok && i < len(s); i++ {
+		c := s[i]
+		ok = c >= 'A' && c <= 'Z' || c >= '2' && c <= '7'
+	}
+	f.check(ok, field, "must be a public user nkey, as U followed by 55 characters")
+}
+
+func (p Page) check() error {
+	f := faults{}
+	f.check(p.Limit >= 1 && p.Limit <= 1000, "limit", "must be 1 to 1000")
+	checkText(f, "query", p.Query)
+	checkText(f, "after", p.After)
+	return f.err()
+}
