@@ -144,6 +144,10 @@ type NoticeRemoved struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// commitTime is how long after its last statement a change may become visible: a connection
+// that began before that may have been decided on the old rows.
+const commitTime = 20 * time.Millisecond
+
 // change compares rights before and after, and enqueues what open connections need.
 // It returns nil where the connections carry the right rights already.
 func (s *Service) change(ctx context.Context, tx Tx, a Actor, room Room, u UserID, before, after *Membership, now time.Time) (*RefreshUser, error) {
@@ -152,7 +156,8 @@ func (s *Service) change(ctx context.Context, tx Tx, a Actor, room Room, u UserI
 		return nil, nil
 	}
 	lost := was.Read && !is.Read || was.Post && !is.Post || was.Signal && !is.Signal
-	j := RefreshUser{Tenant: room.Tenant, User: u, Change: Change{Room: room.ID, Lost: lost, By: a.String(), At: now}}
+	at := s.clock().Add(commitTime)
+	j := RefreshUser{Tenant: room.Tenant, User: u, Change: Change{Room: room.ID, Lost: lost, By: a.String(), At: at}}
 	if !lost {
 		return &j, tx.Enqueue(ctx, j, time.Time{})
 	}

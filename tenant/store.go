@@ -155,5 +155,5 @@ type Change struct {
 	Room RoomID    `json:"room"`
 	Lost bool      `json:"lost"` // otherwise gained
 	By   string    `json:"by"`
-	At   time.Time `json:"at"`
+	At   time.Time `json:"at"` // connections that began later were decided on the new rows
 }
