@@ -9,6 +9,9 @@ import (
 	"parley/tenant"
 )
 
+// Any is the token that matches every one token. In a Post it makes a pattern of the subject.
+const Any = "*"
+
 // A Post is a message's place: the room and who speaks there. Its forms are
 // chat (as posted), live (as delivered), sig (signals), and chat and live as they
 // stand in the platform's account.
@@ -100,11 +103,24 @@ func parsePath(s string) (Post, bool) {
 		return Post{}, false
 	}
 	room, err := tenant.ParseRoomID("room", strings.Join(t[2:want-1], "."))
-	sender := t[want-1]
-	if err != nil || sender != tenant.System && !tenant.ValidID(sender) {
+	p := Post{Class: class, Kind: kind, Room: room, Sender: t[want-1]}
+	if err != nil || !p.senderFits() {
 		return Post{}, false
 	}
-	return Post{Class: class, Kind: kind, Room: room, Sender: sender}, true
+	return p, true
+}
+
+// senderFits reports whether the sender can speak in the room: in a direct room only its
+// two users, so that a third can't appear there whatever was stored.
+func (p Post) senderFits() bool {
+	if p.Sender == tenant.System {
+		return true
+	}
+	low, high, direct := p.Room.Pair()
+	if direct {
+		return p.Sender == string(low) || p.Sender == string(high)
+	}
+	return tenant.ValidID(p.Sender)
 }
 
 // ValidAccount reports whether s has the form of an account's public nkey.
@@ -126,13 +142,30 @@ func API(u tenant.UserID, op string) string { return "chat.api." + string(u) + "
 // PlatformAPI is the one subscription of the chat service.
 const PlatformAPI = "t.*.api.*.*"
 
-// ParseAPI parses t.<ACCOUNT>.api.<user>.<op>. The op is any token: the service knows which exist.
+// ParseAPI parses t.<ACCOUNT>.api.<user>.<op>. The op has the form of one: the service knows which exist.
 func ParseAPI(s string) (account string, u tenant.UserID, op string, ok bool) {
 	t := strings.Split(s, ".")
-	if len(t) != 5 || t[0] != "t" || t[2] != "api" || !ValidAccount(t[1]) || !tenant.ValidID(t[3]) {
+	if len(t) != 5 || t[0] != "t" || t[2] != "api" || !ValidAccount(t[1]) || !tenant.ValidID(t[3]) || !validOp(t[4]) {
 		return "", "", "", false
 	}
 	return t[1], tenant.UserID(t[3]), t[4], true
+}
+
+// maxOp is the length of the longest name of an operation in bytes.
+const maxOp = 32
+
+// validOp reports whether s is a word as delete_room: an op stands in metrics and
+// logs, where wildcards or text of a client's choice have no business.
+func validOp(s string) bool {
+	if s == "" || len(s) > maxOp {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && c != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 // Notice is where the platform tells one user something, in his own account.
@@ -145,6 +178,9 @@ func PlatformNotice(account string, u tenant.UserID, what string) string {
 
 // Inbox is the prefix of a user's reply subjects.
 func Inbox(u tenant.UserID) string { return "_INBOX." + string(u) }
+
+// Inboxes matches all of a user's reply subjects.
+func Inboxes(u tenant.UserID) string { return Inbox(u) + ".>" }
 
 // Stream names the stream of an account's retention class.
 func Stream(account string, c tenant.Class) string { return string(c) + "-" + account }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"parley/internal/app"
+)
+
+type serveCmd struct {
+	Config        configFile `help:"JSON file of flags and their values, as {\"http\": \"127.0.0.1:8080\"}. The environment beats it, flags beat both." env:"PARLEY_CONFIG" placeholder:"FILE"`
+	Data          string     `help:"Data folder." env:"PARLEY_DATA" default:"${data}" placeholder:"DIR"`
+	HTTP          string     `name:"http" help:"Address of the HTTP API. Port 0 picks a free one, here and below." env:"PARLEY_HTTP" default:"127.0.0.1:8080" placeholder:"ADDR"`
+	NATS          string     `name:"nats" help:"Address of NATS." env:"PARLEY_NATS" default:"127.0.0.1:4222" placeholder:"ADDR"`
+	WS            string     `name:"ws" help:"Address of NATS over WebSocket." env:"PARLEY_WS" default:"127.0.0.1:8443" placeholder:"ADDR"`
+	Metrics       string     `help:"Address of /metrics, /healthz and /readyz." env:"PARLEY_METRICS" default:"127.0.0.1:9100" placeholder:"ADDR"`
+	TLSCert       string     `name:"tls-cert" help:"Certificate for HTTP, NATS and WebSocket, PEM." env:"PARLEY_TLS_CERT" placeholder:"FILE"`
+	TLSKey        string     `name:"tls-key" help:"Its key, PEM." env:"PARLEY_TLS_KEY" placeholder:"FILE"`
+	MasterKeyFile string     `help:"File of the key that seals all others; master.key in the data folder when not given." env:"PARLEY_MASTER_KEY_FILE" placeholder:"FILE"`
+	DatabaseURL   string     `help:"Postgres server; a private one in the data folder when not given." env:"PARLEY_DATABASE_URL" placeholder:"URL"`
+}
+
+func (c *serveCmd) Run(ctx context.Context, std streams) error {
+	return app.Run(ctx, app.Config{
+		Data: c.Data, HTTP: c.HTTP, NATS: c.NATS, WS: c.WS, Metrics: c.Metrics,
+		TLSCert: c.TLSCert, TLSKey: c.TLSKey,
+		MasterKeyFile: c.MasterKeyFile, DatabaseURL: c.DatabaseURL,
+		Logger: slog.New(slog.NewTextHandler(std.err, nil)),
+		Out:    std.out,
+	})
+}
+
+// configFile resolves flags from a JSON file once its own flag is parsed. It stands in for
+// kong's loader, which would let the file beat the environment and ignore unknown keys.
+type configFile string
+
+// BeforeResolve reads the file named by the flag or the environment.
+func (configFile) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+	file, ok := ctx.FlagValue(trace.Flag).(configFile)
+	if !ok || file == "" {
+		return nil
+	}
+	r, err := readConfig(string(file))
+	if err != nil {
+		return err
+	}
+	ctx.AddResolver(r)
+	return nil
+}
+
+type fileResolver struct {
+	file   string
+	values map[string]any
+}
+
+func readConfig(file string) (*fileResolver, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--config: %w", err)
+	}
+	r := &fileResolver{file: file}
+	if err := json.Unmarshal(b, &r.values); err != nil {
+		return nil, fmt.Errorf("--config: %s is no JSON object: %w", file, err)
+	}
+	return r, nil
+}
+
+// Validate refuses keys that are no flags of the subcommand, all of them at once.
+func (r *fileResolver) Validate(k *kong.Application) error {
+	known := map[string]bool{}
+	for _, child := range k.Children {
+		if child.Name != "serve" {
+			continue
+		}
+		for _, f := range child.Flags {
+			known[f.Name] = f.Name != "help" && f.Name != "config"
+		}
+	}
+	var unknown []string
+	for key := range r.values {
+		if !known[key] {
+			unknown = append(unknown, key)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	return fmt.Errorf("--config: %s has keys that are no flags: %s", r.file, strings.Join(unknown, ", "))
+}
+
+// Resolve gives the value of a flag that neither the command line nor the environment has.
+func (r *fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		if _, set := os.LookupEnv(env); set {
+			return nil, nil
+		}
+	}
+	switch v := r.values[flag.Name].(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return v, nil
+	default:
+		return nil, errors.New("--config: " + flag.Name + " must be a string")
+	}
+}

@@ -1,0 +1,66 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+)
+
+// Config of a server. The zero value of an address is not valid: the command line holds the defaults.
+type Config struct {
+	Data          string // folder; made when missing
+	HTTP          string // host:port; port 0 picks a free one, as for all addresses
+	NATS          string
+	WS            string
+	Metrics       string
+	TLSCert       string // PEM files for HTTP, NATS and WebSocket; both or none
+	TLSKey        string
+	MasterKeyFile string // "": master.key in Data
+	DatabaseURL   string // "": a private Postgres in Data
+	Logger        *slog.Logger
+	Out           io.Writer // where `parley ready` is printed
+}
+
+// check reports all faults at once, each with its flag.
+func (c Config) check() error {
+	var faults []error
+	fault := func(flag, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("--%s: "+format, append([]any{flag}, args...)...))
+	}
+	if c.Data == "" {
+		fault("data", "must name a folder")
+	}
+	for _, a := range []struct{ flag, addr string }{{"http", c.HTTP}, {"nats", c.NATS}, {"ws", c.WS}, {"metrics", c.Metrics}} {
+		if _, err := net.ResolveTCPAddr("tcp", a.addr); err != nil || !strings.Contains(a.addr, ":") {
+			fault(a.flag, "%q is no address; give host:port, as 127.0.0.1:8080", a.addr)
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		fault("tls-cert", "goes with --tls-key: give both or none")
+	}
+	for _, f := range []struct{ flag, file string }{{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}} {
+		if f.file == "" {
+			continue
+		}
+		if _, err := os.Stat(f.file); err != nil {
+			fault(f.flag, "%v", err)
+		}
+	}
+	if c.DatabaseURL != "" && !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") {
+		fault("database-url", "must begin with postgres://")
+	}
+	return errors.Join(faults...)
+}
+
+// listen opens the address of a flag, and says which flag to change where it is taken.
+func listen(flag, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: can't listen on %s: %w; stop what uses it, or choose another address (port 0 picks a free one)", flag, addr, err)
+	}
+	return l, nil
+}

@@ -1,0 +1,69 @@
+package embedpg
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// maxSocketPath is what the kernel's 108 bytes of sun_path leave, less a margin for the lock file's suffix.
+const maxSocketPath = 99
+
+// chooseSocketDir is a folder inside dir where its path is short enough for a socket, else
+// one under temp that is named after dir, so that each start on dir finds the same.
+func chooseSocketDir(dir, temp string) (string, error) {
+	inside := filepath.Join(dir, "run")
+	if fits(inside) {
+		return inside, nil
+	}
+	sum := sha256.Sum256([]byte(dir))
+	short := filepath.Join(temp, "parley-pg-"+hex.EncodeToString(sum[:8]))
+	if !fits(short) {
+		return "", fmt.Errorf("the paths of %s and of %s are too long for a unix socket (%d bytes at most): "+
+			"choose a shorter data folder or a shorter TMPDIR", inside, short, maxSocketPath-len("/"+socketName))
+	}
+	return short, nil
+}
+
+func fits(dir string) bool { return len(filepath.Join(dir, socketName)) <= maxSocketPath }
+
+// makeSocketDir makes the folder that alone keeps other users of the machine from the
+// server, since the server trusts whoever reaches its socket. A folder that somebody
+// else made, in a temporary folder open to all, is refused.
+func makeSocketDir(dir string, o *owner) error {
+	err := os.Mkdir(dir, 0o700)
+	switch {
+	case err == nil:
+		return o.own(dir)
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.IsDir() || st.Uid != uint32(o.uid) && st.Uid != uint32(os.Geteuid()) {
+		return fmt.Errorf("%s exists and belongs to another user: remove it", dir)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // G302: a folder needs x
+		return err
+	}
+	return o.own(dir)
+}
+
+// clearSocket removes what a killed server left: its lock names a process id that may by now
+// be anybody's, for which PostgreSQL would refuse to start. Call it only when no server runs.
+func clearSocket(dir string) error {
+	for _, name := range []string{socketName, socketName + ".lock"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
