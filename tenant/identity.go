@@ -44,5 +44,8 @@ const (
 	DefaultTokenLife = time.Hour
 )
 
+// TokenIssuer is the iss of the tokens that Parley signs.
+const TokenIssuer = "parley"
+
 // TokenAudience is the aud of the tokens of a tenant's users.
 func TokenAudience(t TenantID) string { return "parley:" + string(t) }

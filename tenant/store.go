@@ -22,8 +22,10 @@ type Reader interface {
 	APIKey(ctx context.Context, id string) (APIKey, error)                    // of a tenant that is not deleting; revoked keys are not found
 }
 
-// Page asks for the items behind the one named After, in the order of their ids (or, for
-// the audit trail and refusals, older than the time After in RFC 3339). Query is a part of an id or name.
+// Page asks for the items behind the one named After, in the order of their ids. The audit
+// trail and refusals come newest first: there After is the Cursor of an entry, which loses
+// and repeats none, or a time in RFC 3339, for what is older. Query is a part of an id or
+// name; in those two, of actor, action or object, and of user, address or code.
 type Page struct {
 	After string
 	Query string
@@ -104,6 +106,7 @@ type AuditEntry struct {
 	Object string          `json:"object"` // as user:alice
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
+	Cursor string          `json:"cursor,omitempty"` // its place in the trail, for Page.After; set by the store
 }
 
 // A Job is what must happen after a commit, at least once. Its fields are its arguments, as JSON.
@@ -138,7 +141,8 @@ type (
 	}
 	// DropTenant removes a deleting tenant's streams, account and records.
 	DropTenant struct {
-		Tenant TenantID `json:"tenant"`
+		Tenant  TenantID `json:"tenant"`
+		Account string   `json:"account"` // the rows of a deleting tenant are found by nobody
 	}
 )
 

@@ -154,6 +154,7 @@ type Refusal struct {
 	User    string    `json:"user"`
 	Method  Method    `json:"method"`
 	Address string    `json:"address"`
-	Code    string    `json:"code"`   // fixed word, as token_expired
-	Reason  string    `json:"reason"` // a sentence with the remedy
+	Code    string    `json:"code"`             // fixed word, as token_expired
+	Reason  string    `json:"reason"`           // a sentence with the remedy
+	Cursor  string    `json:"cursor,omitempty"` // its place in the list, for Page.After; set by the store
 }

@@ -219,7 +219,7 @@ func (s *Service) DeleteTenant(ctx context.Context, a Actor, t TenantID) error {
 		if err := tx.UpdateTenant(ctx, gone); err != nil {
 			return err
 		}
-		if err := tx.Enqueue(ctx, DropTenant{t}, time.Time{}); err != nil {
+		if err := tx.Enqueue(ctx, DropTenant{t, row.Account}, time.Time{}); err != nil {
 			return err
 		}
 		return audit(ctx, tx, a, now, t, "tenant.delete", "tenant:"+string(t), row, nil)

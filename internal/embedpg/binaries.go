@@ -116,6 +116,9 @@ func (p places) dataMajor() (int, error) {
 	return major, nil
 }
 
+// minMajor is the oldest version that the settings and Parley's SQL are tried with.
+const minMajor = 15
+
 var majorInVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
 // checkBinaries runs the server as the user it will run as, which proves that this user can
@@ -135,10 +138,26 @@ func (s *Server) checkBinaries(ctx context.Context) error {
 		return fmt.Errorf("running %s --version: %w", s.bin.postgres, err)
 	}
 	m := majorInVersion.FindStringSubmatch(out.String())
-	major, err := s.places.dataMajor()
-	if err != nil || major == 0 || m == nil || m[1] == strconv.Itoa(major) {
+	if m == nil {
+		return fmt.Errorf("%s --version: got %q, want PostgreSQL's version", s.bin.postgres, out.String())
+	}
+	return s.checkMajor(m[1])
+}
+
+func (s *Server) checkMajor(version string) error {
+	have, err := strconv.Atoi(version)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("the data was written by PostgreSQL %d and %s is of version %s: install postgresql-%[1]d, or move the data with pg_upgrade",
-		major, s.bin.postgres, m[1])
+	wrote, err := s.places.dataMajor()
+	switch {
+	case err != nil:
+		return err
+	case wrote != 0 && wrote != have:
+		return fmt.Errorf("the data was written by PostgreSQL %d and %s is of version %d: install postgresql-%[1]d, "+
+			"or move the data with pg_upgrade", wrote, s.bin.postgres, have)
+	case have < minMajor:
+		return fmt.Errorf("%s is of version %d: version %d or newer is needed", s.bin.postgres, have, minMajor)
+	}
+	return nil
 }

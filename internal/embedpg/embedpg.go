@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -40,9 +41,9 @@ type Server struct {
 	lock     *os.File
 	logFile  *logFile
 
-	stopOnce sync.Once
-	stopping chan struct{} // closed by the first Stop
-	stopped  chan struct{} // closed when the server and its supervisor are gone
+	life    context.Context // ended by the first Stop
+	end     context.CancelFunc
+	stopped chan struct{} // closed when the server and its supervisor are gone
 
 	mu      sync.Mutex
 	current *process
@@ -73,12 +74,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func prepare(cfg Config) (_ *Server, err error) {
-	s := &Server{
-		log:      cfg.Logger,
-		volatile: cfg.Volatile,
-		stopping: make(chan struct{}),
-		stopped:  make(chan struct{}),
-	}
+	s := &Server{log: cfg.Logger, volatile: cfg.Volatile, stopped: make(chan struct{})}
+	s.life, s.end = context.WithCancel(context.Background())
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -95,29 +92,39 @@ func prepare(cfg Config) (_ *Server, err error) {
 	if s.owner, err = dropTo(os.Geteuid()); err != nil {
 		return nil, err
 	}
+	if err := s.owner.letIn(s.places.dir); err != nil {
+		return nil, err
+	}
 	if s.lock, err = lockFolder(s.places.lock()); err != nil {
 		return nil, err
 	}
 	if s.logFile, err = openLog(s.places.log()); err != nil {
-		return nil, errors.Join(err, s.lock.Close())
+		return nil, errors.Join(err, unlockFolder(s.lock))
 	}
 	return s, nil
 }
 
 // release gives back what prepare took.
 func (s *Server) release() {
+	s.end()
 	s.logFile.close()
-	// Closing the file is what unlocks it; an error leaves nothing to do.
-	_ = s.lock.Close()
+	if filepath.Dir(s.places.socketDir) != s.places.dir {
+		// A temporary folder; where it is not empty, something worse was reported already.
+		_ = os.Remove(s.places.socketDir)
+	}
+	// The process's end unlocks it too; an error leaves nothing to do.
+	_ = unlockFolder(s.lock)
 }
 
 // URL is the address of the server's database, in the form that pgx parses.
 func (s *Server) URL() string {
+	query := url.Values{"host": {s.places.socketDir}, "port": {port}, "sslmode": {"disable"}}.Encode()
 	u := url.URL{
-		Scheme:   "postgres",
-		User:     url.User(role),
-		Path:     "/" + database,
-		RawQuery: url.Values{"host": {s.places.socketDir}, "port": {port}, "sslmode": {"disable"}}.Encode(),
+		Scheme: "postgres",
+		User:   url.User(role),
+		Path:   "/" + database,
+		// In these addresses, as libpq defines them, a plus is a plus.
+		RawQuery: strings.ReplaceAll(query, "+", "%20"),
 	}
 	return u.String()
 }
@@ -136,7 +143,7 @@ const (
 // server, which costs the next start a crash recovery and no committed data. It may be
 // called more than once; each call waits.
 func (s *Server) Stop(ctx context.Context) error {
-	s.stopOnce.Do(func() { close(s.stopping) })
+	s.end()
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, defaultStop)
@@ -144,24 +151,34 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	deadline, _ := ctx.Deadline()
 	left := time.Until(deadline)
-	patience := time.NewTimer(left - min(quitMargin, left/2))
-	defer patience.Stop()
+	patience, cancel := context.WithTimeout(ctx, left-min(quitMargin, left/2))
+	defer cancel()
 
-	select {
-	case <-s.stopped:
+	if s.waitStopped(patience) {
 		return nil
-	case <-patience.C:
-	case <-ctx.Done():
 	}
 	s.signal(syscall.SIGQUIT)
-	select {
-	case <-s.stopped:
+	if s.waitStopped(ctx) {
 		return nil
-	case <-ctx.Done():
 	}
 	s.signal(syscall.SIGKILL)
 	<-s.stopped
 	return fmt.Errorf("stopping postgres in %s: killed it: %w", s.places.dir, ctx.Err())
+}
+
+// waitStopped reports whether the server is gone, by the end of ctx at the latest.
+func (s *Server) waitStopped(ctx context.Context) bool {
+	select {
+	case <-s.stopped:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-s.stopped: // both at once
+		return true
+	default:
+		return false
+	}
 }
 
 // signal tells the running server, if there is one.
@@ -180,6 +197,10 @@ const (
 	socketName = ".s.PGSQL." + port
 )
 
+// wayThrough is the mode of the folder that holds all: the server's user must pass through
+// it, and what it holds is closed itself.
+const wayThrough = 0o711
+
 // places are the paths of one server.
 type places struct {
 	dir       string // of everything; belongs to this process
@@ -194,8 +215,7 @@ func newPlaces(dir string) (places, error) {
 	if err != nil {
 		return places{}, err
 	}
-	// Not 0700: the server's user must pass through. What it holds is closed itself.
-	if err := os.MkdirAll(abs, 0o711); err != nil { //nolint:gosec // G301: see above
+	if err := os.MkdirAll(abs, wayThrough); err != nil { //nolint:gosec // G301: see wayThrough
 		return places{}, err
 	}
 	// The path is compared with the command lines of running servers, so it must have one form.

@@ -25,3 +25,9 @@ func lockFolder(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlockFolder says it in so many words: closing alone would leave the lock to a child that
+// this process is just forking, until its exec closes the file there too.
+func unlockFolder(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}

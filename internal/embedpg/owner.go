@@ -12,18 +12,19 @@ import (
 )
 
 // An owner is the user that the server runs as and that owns its data. PostgreSQL refuses
-// to run as root, so root drops to another user; anybody else stays what he is.
+// to run as root, so root drops to another user; anybody else stays what he is, and only the
+// name is set.
 type owner struct {
 	name string
-	uid  int
-	gid  int
+	uid  uint32
+	gid  uint32
 	drop bool
 }
 
 // dropTo chooses the owner for a process of an effective user id.
 func dropTo(euid int) (*owner, error) {
 	if euid != 0 {
-		return &owner{name: strconv.Itoa(euid), uid: euid, gid: os.Getegid()}, nil
+		return &owner{name: strconv.Itoa(euid)}, nil
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -33,9 +34,9 @@ func dropTo(euid int) (*owner, error) {
 		if err != nil {
 			return nil, err
 		}
-		uid, errUID := strconv.Atoi(u.Uid)
-		gid, errGID := strconv.Atoi(u.Gid)
-		return &owner{name: name, uid: uid, gid: gid, drop: true}, errors.Join(errUID, errGID)
+		uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
+		gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
+		return &owner{name: name, uid: uint32(uid), gid: uint32(gid), drop: true}, errors.Join(errUID, errGID)
 	}
 	return nil, errors.New("PostgreSQL does not run as root and there is no user postgres or nobody: " +
 		"run parley as an ordinary user, or make one with `adduser --system postgres`")
@@ -46,7 +47,7 @@ func (o *owner) credential() *syscall.Credential {
 	if !o.drop {
 		return nil
 	}
-	return &syscall.Credential{Uid: uint32(o.uid), Gid: uint32(o.gid)}
+	return &syscall.Credential{Uid: o.uid, Gid: o.gid}
 }
 
 // own gives a file or folder to the owner, not following a link.
@@ -54,7 +55,16 @@ func (o *owner) own(path string) error {
 	if !o.drop {
 		return nil
 	}
-	return os.Lchown(path, o.uid, o.gid)
+	return os.Lchown(path, int(o.uid), int(o.gid))
+}
+
+// letIn opens the way through a folder of this process, which a strict umask may have closed.
+func (o *owner) letIn(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || !o.drop || info.Mode()&0o011 == 0o011 {
+		return err
+	}
+	return os.Chmod(dir, info.Mode().Perm()|0o011) //nolint:gosec // G302: the server's user must pass through
 }
 
 // ownTree gives a whole folder to the owner, where its top is not his already: a restored
@@ -64,7 +74,7 @@ func (o *owner) ownTree(dir string) error {
 	if err != nil {
 		return err
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); !o.drop || ok && int(st.Uid) == o.uid {
+	if st, ok := info.Sys().(*syscall.Stat_t); !o.drop || ok && st.Uid == o.uid {
 		return nil
 	}
 	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -78,13 +88,16 @@ func (o *owner) ownTree(dir string) error {
 // cannotEnter names the first folder on the way to one of paths that the owner may not pass,
 // as far as the permission bits tell; "": none.
 func (o *owner) cannotEnter(paths ...string) string {
+	if !o.drop {
+		return ""
+	}
 	for _, path := range paths {
 		for _, dir := range parents(path) {
 			info, err := os.Stat(dir)
 			if err != nil {
 				return dir
 			}
-			if st, ok := info.Sys().(*syscall.Stat_t); ok && !o.mayEnter(info.Mode(), int(st.Uid), int(st.Gid)) {
+			if st, ok := info.Sys().(*syscall.Stat_t); ok && !o.mayEnter(info.Mode(), st.Uid, st.Gid) {
 				return dir
 			}
 		}
@@ -92,7 +105,7 @@ func (o *owner) cannotEnter(paths ...string) string {
 	return ""
 }
 
-func (o *owner) mayEnter(mode fs.FileMode, uid, gid int) bool {
+func (o *owner) mayEnter(mode fs.FileMode, uid, gid uint32) bool {
 	switch {
 	case uid == o.uid:
 		return mode&0o100 != 0

@@ -40,6 +40,7 @@ func (s *Server) command(ctx context.Context, program string, args ...string) *e
 func run(cmd *exec.Cmd) error {
 	var words bytes.Buffer
 	cmd.Stderr = &words
+	cmd.WaitDelay = 5 * time.Second // children of a killed initdb may hold stderr
 	p, err := launch(cmd, nil)
 	if err != nil {
 		return err
@@ -138,7 +139,7 @@ func (p *process) waitReady(ctx context.Context, pidFile string) error {
 		select {
 		case <-tick.C:
 		case <-p.done:
-			return fmt.Errorf("it ended before it was ready: %w", errors.Join(p.err))
+			return fmt.Errorf("it ended before it was ready: %w", errEnded(p.err))
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -8,13 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
 // maxSocketPath is what the kernel's 108 bytes of sun_path leave, less a margin for the lock file's suffix.
 const maxSocketPath = 99
 
-// chooseSocketDir is a folder inside dir where its path is short enough for a socket, else
+// chooseSocketDir is a folder inside dir where its path fits a socket's address, else
 // one under temp that is named after dir, so that each start on dir finds the same.
 func chooseSocketDir(dir, temp string) (string, error) {
 	inside := filepath.Join(dir, "run")
@@ -24,13 +25,16 @@ func chooseSocketDir(dir, temp string) (string, error) {
 	sum := sha256.Sum256([]byte(dir))
 	short := filepath.Join(temp, "parley-pg-"+hex.EncodeToString(sum[:8]))
 	if !fits(short) {
-		return "", fmt.Errorf("the paths of %s and of %s are too long for a unix socket (%d bytes at most): "+
-			"choose a shorter data folder or a shorter TMPDIR", inside, short, maxSocketPath-len("/"+socketName))
+		return "", fmt.Errorf("the paths of %s and of %s are no good for a unix socket: "+
+			"choose a data folder or a TMPDIR of at most %d bytes and without a comma", inside, short, maxSocketPath-len("/"+socketName))
 	}
 	return short, nil
 }
 
-func fits(dir string) bool { return len(filepath.Join(dir, socketName)) <= maxSocketPath }
+// fits is false also where clients would take the path for a list of hosts.
+func fits(dir string) bool {
+	return len(filepath.Join(dir, socketName)) <= maxSocketPath && !strings.Contains(dir, ",")
+}
 
 // makeSocketDir makes the folder that alone keeps other users of the machine from the
 // server, since the server trusts whoever reaches its socket. A folder that somebody
@@ -48,7 +52,7 @@ func makeSocketDir(dir string, o *owner) error {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.IsDir() || st.Uid != uint32(o.uid) && st.Uid != uint32(os.Geteuid()) {
+	if !ok || !info.IsDir() || int(st.Uid) != os.Geteuid() && !(o.drop && st.Uid == o.uid) {
 		return fmt.Errorf("%s exists and belongs to another user: remove it", dir)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // G302: a folder needs x

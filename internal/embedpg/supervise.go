@@ -31,13 +31,6 @@ func (s *Server) firstLaunch(ctx context.Context) (*process, error) {
 	if err := s.makeData(func(dir string) error { return s.initialise(ctx, dir) }); err != nil {
 		return nil, err
 	}
-	found, err := stopOrphan(ctx, s.places.data(), s.places.pidFile())
-	if err != nil {
-		return nil, err
-	}
-	if found {
-		s.log.WarnContext(ctx, "stopped a postgres that was left behind", "dir", s.places.dir)
-	}
 	for try, pause := 1, minPause; ; try, pause = try+1, pause*2 {
 		p, err := s.launchReady(ctx)
 		if err == nil || try == firstTries || ctx.Err() != nil {
@@ -53,8 +46,7 @@ func (s *Server) firstLaunch(ctx context.Context) (*process, error) {
 
 // launchReady starts the server and waits until it is ready. After an error no server runs.
 func (s *Server) launchReady(ctx context.Context) (*process, error) {
-	s.logFile.mark()
-	p, err := s.launchServer()
+	p, err := s.launchServer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -66,13 +58,22 @@ func (s *Server) launchReady(ctx context.Context) (*process, error) {
 	return p, nil
 }
 
-// launchServer starts the server and makes it the one that Stop signals.
-func (s *Server) launchServer() (*process, error) {
+// launchServer starts the server, where nothing is in its way any more, and makes it the
+// one that Stop signals. It does not wait until the server is ready.
+func (s *Server) launchServer(ctx context.Context) (*process, error) {
+	found, err := stopOrphan(ctx, s.places.data(), s.places.pidFile())
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		s.log.WarnContext(ctx, "stopped a postgres that was left behind", "dir", s.places.dir)
+	}
 	if err := clearSocket(s.places.socketDir); err != nil {
 		return nil, err
 	}
-	// Its life is not bound to a context: it ends by Stop or with this process.
-	cmd := s.command(context.Background(), s.bin.postgres, s.settings()...)
+	s.logFile.mark()
+	// Its life is not bound to ctx: it ends by Stop or with this process.
+	cmd := s.command(context.WithoutCancel(ctx), s.bin.postgres, s.settings()...)
 	p, err := launch(cmd, s.logFile)
 	if err != nil {
 		return nil, fmt.Errorf("running %s: %w", s.bin.postgres, err)
@@ -90,38 +91,42 @@ func (s *Server) supervise(p *process) {
 	pause, since := minPause, time.Now()
 	for {
 		select {
-		case <-s.stopping:
+		case <-p.done:
+		case <-s.life.Done():
 			p.signal(syscall.SIGINT)
 			<-p.done
 			return
-		case <-p.done:
 		}
 		if time.Since(since) > staysUp {
 			pause = minPause
 		}
-		s.log.Error("postgres ended, restarting it", "error", exitError(errEnded(p.err), s.logFile.sinceMark()), "pause", pause)
-		if p = s.relaunch(pause); p == nil {
+		s.log.Error("postgres ended, restarting it", "error", errEnded(p.err), "pause", pause, "log", s.places.log())
+		if p = s.relaunch(&pause); p == nil {
 			return
 		}
-		pause, since = min(2*pause, maxPause), time.Now()
+		since = time.Now()
+		s.log.Info("postgres restarted", "dir", s.places.dir)
 	}
 }
 
-// relaunch starts the server after a pause; nil: Stop came first.
-func (s *Server) relaunch(pause time.Duration) *process {
+// relaunch starts the server after a pause, again and again until it is ready, and doubles
+// the pause each time. nil: Stop came first, and no server runs.
+func (s *Server) relaunch(pause *time.Duration) *process {
 	for {
 		select {
-		case <-time.After(pause):
-		case <-s.stopping:
+		case <-time.After(*pause):
+		case <-s.life.Done():
 			return nil
 		}
-		s.logFile.mark()
-		p, err := s.launchServer()
+		*pause = min(2**pause, maxPause)
+		p, err := s.launchReady(s.life)
 		if err == nil {
 			return p
 		}
-		pause = min(2*pause, maxPause)
-		s.log.Error("postgres did not start, trying again", "error", err, "pause", pause)
+		if s.life.Err() != nil {
+			return nil
+		}
+		s.log.Error("postgres did not start, trying again", "error", err, "pause", *pause)
 	}
 }
 

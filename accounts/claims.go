@@ -1,0 +1,154 @@
+package accounts
+
+import (
+	"sort"
+
+	"github.com/nats-io/jwt/v2"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+// Claims are pure functions of what the database holds: no clock, no key, no order of maps.
+
+const (
+	// headerBytes is what a message may carry beside its body: its id and the like.
+	headerBytes = 4 << 10
+	// maxPayload is the servers' own limit.
+	maxPayload = 1 << 20
+	// maxSubs bounds one connection: some for each of its listed rooms, and its inboxes.
+	maxSubs = 1000
+	// maxClosed is how many rooms an account's mappings close, since each costs every post a
+	// little (NATS.md). The projector refuses what the others still get.
+	maxClosed = 100
+)
+
+// A closedRoom is one whose posting subject is mapped away.
+type closedRoom struct {
+	Class   tenant.Class     `json:"class"`
+	Kind    tenant.Kind      `json:"kind"`
+	Room    tenant.RoomID    `json:"room"`
+	Address tenant.RoomID    `json:"address"`
+	State   tenant.RoomState `json:"state"`
+}
+
+// tenantFacts are all that a tenant's claims depend on.
+type tenantFacts struct {
+	Tenant  tenant.TenantID
+	Account string
+	Limits  tenant.Limits
+	Status  tenant.Status
+	Signing []string
+	Closed  []closedRoom // newest first, at most maxClosed
+}
+
+// systemFacts are all that the claims of the operator and its three accounts depend on.
+type systemFacts struct {
+	operator, sys, auth, parley account
+	callout                     string // public user nkey
+	xkey                        string
+}
+
+// account is the id of an account and the keys that sign for it.
+type account struct {
+	id      string
+	signing []string
+}
+
+func operatorClaims(f systemFacts) *jwt.OperatorClaims {
+	c := jwt.NewOperatorClaims(f.operator.id)
+	c.Name, c.Type, c.Version = "parley", jwt.OperatorClaim, claimsVersion
+	c.SigningKeys.Add(f.operator.signing...)
+	c.SystemAccount = f.sys.id
+	c.StrictSigningKeyUsage = true
+	return c
+}
+
+func sysClaims(f systemFacts) *jwt.AccountClaims { return newAccount("SYS", f.sys) }
+
+func authClaims(f systemFacts) *jwt.AccountClaims {
+	c := newAccount("AUTH", f.auth)
+	c.EnableExternalAuthorization(f.callout)
+	c.Authorization.AllowedAccounts.Add(jwt.AnyAccount)
+	c.Authorization.XKey = f.xkey
+	c.DefaultPermissions = denyAll()
+	return c
+}
+
+func parleyClaims(f systemFacts) *jwt.AccountClaims {
+	c := newAccount("PARLEY", f.parley)
+	c.DefaultPermissions = denyAll()
+	c.Limits.JetStreamLimits = jwt.JetStreamLimits{
+		MemoryStorage: jwt.NoLimit, DiskStorage: jwt.NoLimit, Streams: jwt.NoLimit, Consumer: jwt.NoLimit,
+		MaxAckPending: jwt.NoLimit, MemoryMaxStreamBytes: jwt.NoLimit, DiskMaxStreamBytes: jwt.NoLimit,
+	}
+	c.Limits.Exports, c.Limits.WildcardExports = jwt.NoLimit, true
+	c.Exports.Add(
+		// One service export for everything: a second would let the answers of one be aimed
+		// at the other (NATS.md, the platform-held layout).
+		&jwt.Export{
+			Name: "chat", Subject: subject.ServiceExport, Type: jwt.Service,
+			ResponseType: jwt.ResponseTypeSingleton, AccountTokenPosition: subject.AccountToken,
+		},
+		&jwt.Export{Name: "live", Subject: subject.LiveExport, Type: jwt.Stream, AccountTokenPosition: subject.AccountToken},
+		&jwt.Export{Name: "shared", Subject: subject.SharedExport, Type: jwt.Stream, TokenReq: true},
+	)
+	sort.Sort(c.Exports)
+	return c
+}
+
+func tenantClaims(f tenantFacts, platform string) *jwt.AccountClaims {
+	c := newAccount(string(f.Tenant), account{f.Account, f.Signing})
+	c.DefaultPermissions = denyAll()
+	c.Limits.DisallowBearer = true
+	limits := f.Limits.Effective(tenant.Plan)
+	c.Limits.Conn, c.Limits.Subs = limits.Connections, maxSubs
+	c.Limits.Payload = min(limits.MessageBytes+headerBytes, maxPayload)
+	c.Imports.Add(
+		&jwt.Import{
+			Name: "chat", Account: platform, Type: jwt.Service,
+			Subject: jwt.Subject(subject.AccountService(f.Account)), LocalSubject: subject.ChatAll,
+		},
+		&jwt.Import{
+			Name: "live", Account: platform, Type: jwt.Stream,
+			Subject: jwt.Subject(subject.AccountLive(f.Account)), LocalSubject: subject.LiveAll,
+		},
+	)
+	sort.Sort(c.Imports)
+	closeSubjects(c, f.Closed)
+	return c
+}
+
+// closeSubjects maps away what nobody in the account may publish. A subject that no mapping
+// matches passes unchanged.
+func closeSubjects(c *jwt.AccountClaims, rooms []closedRoom) {
+	// Imported messages don't pass the mappings: what the platform republishes still arrives.
+	voidTo(c, subject.LiveAll, subject.VoidAll)
+	for _, posts := range subject.SystemPosts {
+		voidTo(c, posts, subject.Void("system"))
+	}
+	for _, r := range rooms[:min(len(rooms), maxClosed)] {
+		p := subject.Post{Class: r.Class, Kind: r.Kind, Room: r.Room, Sender: subject.Any}
+		if r.Kind == tenant.Shared {
+			p.Room = r.Address
+		}
+		voidTo(c, p.Chat(), subject.Void(string(r.State)))
+	}
+}
+
+func voidTo(c *jwt.AccountClaims, from, to string) {
+	c.AddMapping(jwt.Subject(from), jwt.WeightedMapping{Subject: jwt.Subject(to), Weight: 100})
+}
+
+// newAccount has no JetStream, exports, leaf nodes or bearer users.
+func newAccount(name string, a account) *jwt.AccountClaims {
+	c := jwt.NewAccountClaims(a.id)
+	c.Name, c.Type, c.Version = name, jwt.AccountClaim, claimsVersion
+	c.SigningKeys.Add(a.signing...)
+	c.Limits.Exports, c.Limits.WildcardExports, c.Limits.LeafNodeConn = 0, false, 0
+	return c
+}
+
+func denyAll() jwt.Permissions {
+	return jwt.Permissions{Pub: jwt.Permission{Deny: []string{">"}}, Sub: jwt.Permission{Deny: []string{">"}}}
+}

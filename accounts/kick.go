@@ -1,0 +1,220 @@
+package accounts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"parley/tenant"
+)
+
+// kickMemory is how long a kick closes what comes in late: longer than the servers' auth
+// timeout, within which a connection that the callout let in before must have settled.
+const kickMemory = 5 * time.Second
+
+// kickKey with an empty user stands for the whole account.
+type kickKey struct {
+	account string
+	user    tenant.UserID
+}
+
+type kick struct {
+	before time.Time // of a connection's start; zero: whenever it began
+	until  time.Time
+	sweeps int    // that are under way
+	late   []conn // came in during a sweep, which closes and counts them
+}
+
+// kicks are the users whose connections are closed when a server says that they came in.
+type kicks struct {
+	now func() time.Time
+
+	mu     sync.Mutex
+	of     map[kickKey]*kick
+	tidied time.Time
+}
+
+// begin remembers a kick, the wider of two, and begins a sweep.
+func (k *kicks) begin(key kickKey, before time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	if now.Sub(k.tidied) > kickMemory {
+		maps.DeleteFunc(k.of, func(_ kickKey, v *kick) bool { return v.until.Before(now) && v.sweeps == 0 })
+		k.tidied = now
+	}
+	v := k.of[key]
+	switch {
+	case v == nil:
+		v = &kick{before: before}
+		k.of[key] = v
+	case v.until.Before(now) || before.IsZero() || !v.before.IsZero() && v.before.Before(before):
+		v.before = before
+	}
+	v.until = now.Add(kickMemory)
+	v.sweeps++
+}
+
+// end ends a sweep and returns what came in meanwhile.
+func (k *kicks) end(key kickKey) []conn {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v := k.of[key]
+	if v == nil {
+		return nil // admitted meanwhile
+	}
+	late := v.late
+	v.late = nil
+	v.sweeps = max(v.sweeps-1, 0)
+	return late
+}
+
+func (k *kicks) forget(key kickKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.of, key)
+}
+
+func (k *kicks) empty() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.of) == 0
+}
+
+// meets reports whether a connection that came in is to be closed at once. It is left to the
+// sweep where one is under way, so that what a kick closes is counted by it and by nobody else.
+func (k *kicks) meets(account string, c conn) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range []kickKey{{account, c.User}, {account, ""}} {
+		v := k.of[key]
+		if v == nil || k.now().After(v.until) || !begunBefore(c.Start, v.before) {
+			continue
+		}
+		if v.sweeps == 0 {
+			return true
+		}
+		v.late = append(v.late, c)
+		return false
+	}
+	return false
+}
+
+func begunBefore(start, before time.Time) bool { return before.IsZero() || start.Before(before) }
+
+// Kick closes the connections of a user on all nodes, and for a while those that come in
+// late. With a before it leaves alone what began later. What it closed is counted also when
+// not every node answered, which is an error.
+func (a *Accounts) Kick(ctx context.Context, account string, u tenant.UserID, before time.Time) (int, error) {
+	closed, err := a.sweep(ctx, kickKey{account, u}, before)
+	if err != nil {
+		return closed, fmt.Errorf("kick user %s of %s: %w", u, account, err)
+	}
+	return closed, nil
+}
+
+// Admit forgets what Kick remembered of a user.
+func (a *Accounts) Admit(account string, u tenant.UserID) { a.kicked.forget(kickKey{account, u}) }
+
+// KickAll closes every connection of an account that began before, those that are half-way in among them.
+func (a *Accounts) KickAll(ctx context.Context, account string) (int, error) {
+	closed, err := a.sweep(ctx, kickKey{account: account}, a.now())
+	if err != nil {
+		return closed, fmt.Errorf("kick all of %s: %w", account, err)
+	}
+	return closed, nil
+}
+
+// sweep closes what is found, and what the servers say came in meanwhile. Where the lists had
+// more than a page it looks again: who leaves meanwhile moves others from one page to another.
+func (a *Accounts) sweep(ctx context.Context, key kickKey, before time.Time) (int, error) {
+	a.kicked.begin(key, before)
+	closed, seen, err := 0, map[sessionKey]bool{}, error(nil)
+	for again := true; again && err == nil; {
+		found, errFind := a.find(ctx, key.account, key.user)
+		n, errClose := a.closeNew(ctx, slices.DeleteFunc(found, func(c conn) bool { return !begunBefore(c.Start, before) }), seen)
+		closed, err = closed+n, errors.Join(errFind, errClose)
+		again = len(found) >= connzPage && n > 0
+	}
+	late, errLate := a.closeNew(ctx, a.kicked.end(key), seen)
+	return closed + late, errors.Join(err, errLate)
+}
+
+// closeNew closes those that are not among seen, and adds them.
+func (a *Accounts) closeNew(ctx context.Context, conns []conn, seen map[sessionKey]bool) (int, error) {
+	fresh := slices.DeleteFunc(conns, func(c conn) bool { return seen[sessionKey{c.Server, c.CID}] })
+	for _, c := range fresh {
+		seen[sessionKey{c.Server, c.CID}] = true
+	}
+	return a.closeAll(ctx, fresh)
+}
+
+// closeAll closes connections and counts those that were still open.
+func (a *Accounts) closeAll(ctx context.Context, conns []conn) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	q := a.box.inquire(len(conns))
+	defer q.close()
+	for i, c := range conns {
+		if err := q.ask(i, fmt.Sprintf(serverKick, c.Server), kickBody(c.CID)); err != nil {
+			return 0, err
+		}
+	}
+	closed := 0
+	for range conns {
+		_, answer, err := q.answer(ctx)
+		if errors.Is(err, errNoResponders) {
+			continue // the server is gone, and the connection with it
+		}
+		if err != nil {
+			return closed, err
+		}
+		var s serverOf
+		if err := json.Unmarshal(answer, &s); err != nil {
+			return closed, err
+		}
+		if s.Error == nil { // else: no such client, it left by itself
+			closed++
+		}
+	}
+	return closed, nil
+}
+
+func kickBody(cid uint64) []byte { return fmt.Appendf(nil, `{"cid":%d}`, cid) }
+
+// event is what the servers say of a connection that came or went.
+type event struct {
+	serverOf
+	Client struct {
+		ID    uint64        `json:"id"`
+		User  tenant.UserID `json:"user"`
+		Start time.Time     `json:"start"`
+	} `json:"client"`
+}
+
+// connected closes a connection that came in after its user was kicked: the callout had let
+// it in on the old rows, and no server looks again (NATS.md).
+func (a *Accounts) connected(m *nats.Msg) {
+	if a.kicked.empty() {
+		return
+	}
+	account := strings.Split(m.Subject, ".")[2]
+	var e event
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		a.log.Warn("connect event does not decode", "error", err)
+		return
+	}
+	if !a.kicked.meets(account, conn{Server: e.Server.ID, CID: e.Client.ID, Start: e.Client.Start, User: e.Client.User}) {
+		return
+	}
+	err := a.sys.PublishRequest(fmt.Sprintf(serverKick, e.Server.ID), a.box.prefix+nobody, kickBody(e.Client.ID))
+	a.log.Info("connection closed that was half-way in", attrs(account, e.Client.User), "server", e.Server.ID, "error", err)
+}

@@ -1,0 +1,135 @@
+package accounts
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// nodeSilence is how long a node may say nothing until it counts as gone. Each reports every 10 s.
+const nodeSilence = 30 * time.Second
+
+// nodes are the servers that must answer before a sweep is complete.
+type nodes struct {
+	now func() time.Time
+
+	mu   sync.Mutex
+	seen map[string]time.Time // by server id
+}
+
+func (n *nodes) saw(id string) {
+	if id == "" {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.seen[id] = n.now()
+}
+
+func (n *nodes) gone(id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.seen, id)
+}
+
+func (n *nodes) known() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	oldest := n.now().Add(-nodeSilence)
+	maps.DeleteFunc(n.seen, func(_ string, at time.Time) bool { return at.Before(oldest) })
+	return slices.Sorted(maps.Keys(n.seen))
+}
+
+// handle takes $SYS.SERVER.<id>.STATSZ and SHUTDOWN.
+func (n *nodes) handle(m *nats.Msg) {
+	t := strings.Split(m.Subject, ".")
+	if t[3] == "SHUTDOWN" {
+		n.gone(t[2])
+	} else {
+		n.saw(t[2])
+	}
+}
+
+// serverOf is the part that all answers of servers have.
+type serverOf struct {
+	Server struct {
+		ID string `json:"id"`
+	} `json:"server"`
+	Error *struct {
+		Code        int    `json:"code"`
+		Description string `json:"description"`
+	} `json:"error"`
+}
+
+func (s serverOf) err() error {
+	if s.Error == nil {
+		return nil
+	}
+	return fmt.Errorf("server %s: %s (%d)", s.Server.ID, s.Error.Description, s.Error.Code)
+}
+
+// maxNodes bounds the answers to one request that goes to all servers.
+const maxNodes = 256
+
+// everyNode asks all servers and calls fn with each answer, until every known one has
+// answered. It is an error when one has not by the end of ctx.
+func (a *Accounts) everyNode(ctx context.Context, subject string, body []byte, fn func(server string, answer []byte) error) error {
+	q := a.box.inquire(maxNodes)
+	defer q.close()
+	if err := q.ask(0, subject, body); err != nil {
+		return err
+	}
+	waiting := a.nodes.known()
+	for answered := false; len(waiting) > 0 || !answered; answered = true {
+		_, answer, err := q.answer(ctx)
+		if err != nil {
+			return fmt.Errorf("ask %s: %d nodes did not answer: %w", subject, max(len(waiting), 1), err)
+		}
+		var s serverOf
+		if err := json.Unmarshal(answer, &s); err != nil {
+			return fmt.Errorf("ask %s: %w", subject, err)
+		}
+		a.nodes.saw(s.Server.ID)
+		waiting = slices.DeleteFunc(waiting, func(id string) bool { return id == s.Server.ID })
+		if err := fn(s.Server.ID, answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// discover learns which servers there are: the first that answers knows how many.
+func (a *Accounts) discover(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	q := a.box.inquire(maxNodes)
+	defer q.close()
+	if err := q.ask(0, serverPing, nil); err != nil {
+		return fmt.Errorf("discover servers: %w", err)
+	}
+	for got, want := 0, 1; got < want; got++ {
+		_, answer, err := q.answer(ctx)
+		if err != nil {
+			return fmt.Errorf("discover servers: %d of %d answered: %w", got, want, err)
+		}
+		var s struct {
+			serverOf
+			Stats struct {
+				ActiveServers int `json:"active_servers"`
+			} `json:"statsz"`
+		}
+		if err := json.Unmarshal(answer, &s); err != nil {
+			return fmt.Errorf("discover servers: %w", err)
+		}
+		a.nodes.saw(s.Server.ID)
+		want = max(want, s.Stats.ActiveServers)
+	}
+	return nil
+}

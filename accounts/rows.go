@@ -1,0 +1,121 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/jwt/v2"
+
+	"parley/tenant"
+)
+
+// querier is a pool, a connection or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// row is one of the table accounts.
+type row struct {
+	Account   string
+	Name      string // of the operator and its accounts
+	Tenant    tenant.TenantID
+	JWT       string
+	Content   []byte
+	IAT       int64
+	PushedIAT int64
+}
+
+const rowColumns = `a.account, coalesce(a.name, ''), coalesce(a.tenant_id, ''), a.jwt, a.content, a.iat, a.pushed_iat`
+
+const (
+	lockRow         = `SELECT ` + rowColumns + ` FROM accounts a WHERE a.account = $1 FOR UPDATE`
+	selectTenantRow = `SELECT ` + rowColumns + ` FROM accounts a WHERE a.tenant_id = $1`
+	// A tenant that is being deleted is no longer to be had anywhere.
+	selectSystemRows = `SELECT ` + rowColumns + ` FROM accounts a WHERE a.name <> 'OPERATOR' ORDER BY a.account`
+	selectTenantRows = `
+SELECT ` + rowColumns + ` FROM accounts a JOIN tenants t ON t.tenant_id = a.tenant_id
+WHERE t.status <> 'deleting' AND a.account > $1 ORDER BY a.account LIMIT $2`
+)
+
+func queryRows(ctx context.Context, q querier, sql string, args ...any) ([]row, error) {
+	found, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(found, func(r pgx.CollectableRow) (a row, err error) {
+		err = r.Scan(&a.Account, &a.Name, &a.Tenant, &a.JWT, &a.Content, &a.IAT, &a.PushedIAT)
+		return a, err
+	})
+}
+
+// oneRow is ErrNotFound where there is none.
+func oneRow(ctx context.Context, q querier, sql, key string) (row, error) {
+	rows, err := queryRows(ctx, q, sql, key)
+	if err != nil {
+		return row{}, err
+	}
+	if len(rows) == 0 {
+		return row{}, tenant.NotFound("account")
+	}
+	return rows[0], nil
+}
+
+const selectFacts = `
+SELECT t.tenant_id, t.account, t.limits, t.status,
+  array(SELECT k.key_id FROM account_keys k WHERE k.account = t.account AND k.purpose = 'signing' ORDER BY k.key_id),
+  coalesce((SELECT jsonb_agg(to_jsonb(r)) FROM (
+    SELECT class, kind, room_id AS room, address, state FROM rooms
+    WHERE tenant_id = t.tenant_id AND state <> 'active' ORDER BY changed_at DESC, room_pk DESC LIMIT $2) r), '[]')
+FROM tenants t WHERE t.tenant_id = ANY($1)`
+
+// readFacts reads what the claims of tenants depend on.
+func readFacts(ctx context.Context, q querier, ids []tenant.TenantID) (map[tenant.TenantID]tenantFacts, error) {
+	found, err := q.Query(ctx, selectFacts, ids, maxClosed)
+	if err != nil {
+		return nil, fmt.Errorf("read facts of tenants: %w", err)
+	}
+	facts := make(map[tenant.TenantID]tenantFacts, len(ids))
+	var f tenantFacts
+	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed}, func() error {
+		facts[f.Tenant] = f
+		f = tenantFacts{}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read facts of tenants: %w", err)
+	}
+	return facts, nil
+}
+
+var errDeleting = errors.New("the tenant is being deleted")
+
+// wanted are the claims that the database asks for.
+func (s *System) wanted(ctx context.Context, q querier, r row) (*jwt.AccountClaims, error) {
+	var facts map[tenant.TenantID]tenantFacts
+	if r.Tenant != "" {
+		var err error
+		if facts, err = readFacts(ctx, q, []tenant.TenantID{r.Tenant}); err != nil {
+			return nil, err
+		}
+	}
+	return s.claimsOf(r, facts)
+}
+
+// claimsOf are the claims that the facts ask for.
+func (s *System) claimsOf(r row, facts map[tenant.TenantID]tenantFacts) (*jwt.AccountClaims, error) {
+	switch r.Name {
+	case nameSYS:
+		return sysClaims(s.facts), nil
+	case nameAUTH:
+		return authClaims(s.facts), nil
+	case namePARLEY:
+		return parleyClaims(s.facts), nil
+	}
+	f, ok := facts[r.Tenant]
+	if !ok || f.Status == tenant.Deleting {
+		return nil, fmt.Errorf("claims of %s: %w", r.Account, errDeleting)
+	}
+	return tenantClaims(f, s.facts.parley.id), nil
+}

@@ -1,0 +1,173 @@
+package accounts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+
+	"parley/tenant"
+)
+
+const (
+	// maxSessions is how many sessions wait to be written, or forgotten.
+	maxSessions = 4096
+	// sessionBatch is how many go in one statement.
+	sessionBatch = 512
+	// sessionLife is when a session of a living server can't be open any more: the callout's
+	// answers expire within an hour.
+	sessionLife = 2 * time.Hour
+	// sessionGrace leaves sessions alone whose server may be too new to be known.
+	sessionGrace = time.Minute
+)
+
+// A Recorder writes what the callout knows of the connections it lets in. It never makes a
+// decision wait: what can't be written is dropped and counted.
+type Recorder struct {
+	pool    *pgxpool.Pool
+	log     *slog.Logger
+	queue   chan tenant.Session
+	dropped atomic.Uint64
+}
+
+// NewRecorder returns a Recorder; Run writes.
+func NewRecorder(pool *pgxpool.Pool, log *slog.Logger) *Recorder {
+	return &Recorder{pool: pool, log: log, queue: make(chan tenant.Session, maxSessions)}
+}
+
+// Record queues a session, or drops it where the database has fallen behind.
+func (r *Recorder) Record(s tenant.Session) {
+	select {
+	case r.queue <- s:
+	default:
+		r.dropped.Add(1)
+	}
+}
+
+// Dropped counts the sessions that were never written.
+func (r *Recorder) Dropped() uint64 { return r.dropped.Load() }
+
+// Run writes whatever is queued, at once and in one statement, until ctx ends.
+func (r *Recorder) Run(ctx context.Context) {
+	for {
+		batch, err := take(ctx, r.queue)
+		if err != nil {
+			return
+		}
+		if err := r.write(ctx, batch); err != nil {
+			r.dropped.Add(uint64(len(batch)))
+			r.log.Warn("sessions not written", "count", len(batch), "error", err)
+		}
+	}
+}
+
+// take waits for one and returns it with all that are queued behind it, up to a batch.
+func take[T any](ctx context.Context, queue <-chan T) ([]T, error) {
+	var batch []T
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case v := <-queue:
+		batch = append(batch, v)
+	}
+	for len(batch) < sessionBatch {
+		select {
+		case v := <-queue:
+			batch = append(batch, v)
+		default:
+			return batch, nil
+		}
+	}
+	return batch, nil
+}
+
+// Of two sessions of one connection in a batch, DISTINCT ON keeps one: ON CONFLICT may not meet a row twice.
+const insertSessions = `
+INSERT INTO sessions (server_id, cid, account, user_id, method, address, since)
+SELECT DISTINCT ON (s, c) s, c, a, u, m, d, t
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[]) AS x (s, c, a, u, m, d, t)
+ORDER BY s, c, t DESC
+ON CONFLICT (server_id, cid) DO UPDATE SET account = excluded.account, user_id = excluded.user_id,
+  method = excluded.method, address = excluded.address, since = excluded.since`
+
+func (r *Recorder) write(ctx context.Context, batch []tenant.Session) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	n := len(batch)
+	servers, accounts, users := make([]string, n), make([]string, n), make([]string, n)
+	methods, addresses := make([]string, n), make([]string, n)
+	cids, since := make([]int64, n), make([]time.Time, n)
+	for i, s := range batch {
+		servers[i], accounts[i], users[i] = s.Server, s.Account, string(s.User)
+		methods[i], addresses[i] = string(s.Method), s.Address
+		cids[i], since[i] = int64(s.CID), s.Since //nolint:gosec // G115: a server counts connections from 1
+	}
+	_, err := r.pool.Exec(ctx, insertSessions, servers, cids, accounts, users, methods, addresses, since)
+	return err
+}
+
+type sessionKey struct {
+	server string
+	cid    uint64
+}
+
+// disconnected queues a session to be forgotten. One that finds no room is pruned later.
+func (a *Accounts) disconnected(m *nats.Msg) {
+	var e event
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		a.log.Warn("disconnect event does not decode", "error", err)
+		return
+	}
+	select {
+	case a.left <- sessionKey{e.Server.ID, e.Client.ID}:
+	default:
+	}
+}
+
+const deleteSessions = `
+DELETE FROM sessions USING unnest($1::text[], $2::bigint[]) AS x (s, c) WHERE server_id = s AND cid = c`
+
+func (a *Accounts) forgetSessions(ctx context.Context) {
+	for {
+		batch, err := take(ctx, a.left)
+		if err != nil {
+			return
+		}
+		if err := a.deleteSessions(ctx, batch); err != nil {
+			a.log.Warn("sessions not forgotten", "count", len(batch), "error", err)
+		}
+	}
+}
+
+func (a *Accounts) deleteSessions(ctx context.Context, batch []sessionKey) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	servers, cids := make([]string, len(batch)), make([]int64, len(batch))
+	for i, k := range batch {
+		servers[i], cids[i] = k.server, int64(k.cid) //nolint:gosec // G115: a server counts connections from 1
+	}
+	_, err := a.pool.Exec(ctx, deleteSessions, servers, cids)
+	return err
+}
+
+const pruneSessions = `
+DELETE FROM sessions WHERE since < $2 AND NOT server_id = ANY($1) OR since < $3`
+
+// pruneSessions forgets the sessions of servers that are gone, and those whose end nobody heard of.
+func (a *Accounts) pruneSessions(ctx context.Context) error {
+	known := a.nodes.known()
+	if len(known) == 0 {
+		return errors.New("prune sessions: no server is known")
+	}
+	now := a.now()
+	if _, err := a.pool.Exec(ctx, pruneSessions, known, now.Add(-sessionGrace), now.Add(-sessionLife)); err != nil {
+		return fmt.Errorf("prune sessions: %w", err)
+	}
+	return nil
+}

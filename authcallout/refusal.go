@@ -1,0 +1,71 @@
+package authcallout
+
+import "parley/tenant"
+
+// A refusal is why a client is not let in: a fixed code, and for the tenant's admins a sentence
+// with the remedy. Neither ever holds anything that the client sent. The client learns nothing of it.
+type refusal struct{ code, reason string }
+
+// Refusals of what the client offers, before anybody looks who it is.
+var (
+	refuseClient      = &refusal{"client_type", "only NATS clients over TCP and WebSocket are let in; leaf nodes and MQTT are not"}
+	refuseNothing     = &refusal{"no_credentials", "the client offered nothing; give it a token, a user and password or a .creds file"}
+	refuseAmbiguous   = &refusal{"method_ambiguous", "the client offered more than one of token, password and .creds file; leave one"}
+	refuseNKey        = &refusal{"method_unsupported", "users do not sign in with a bare nkey here; use a token, a password or a .creds file"}
+	refuseRooms       = &refusal{"rooms_invalid", "what follows the token must be ;rooms= and ids of rooms with commas between; mend the client"}
+	refuseManyRooms   = &refusal{"rooms_too_many", "a connection lists at most 50 rooms; name fewer behind ;rooms="}
+	refuseUserForm    = &refusal{"user_malformed", "the user name must be <tenant>/<user>"}
+	refuseTokenSize   = &refusal{"token_too_large", "the token field is longer than 16 KiB; put less into the token"}
+	refuseTokenForm   = &refusal{"token_malformed", "the token is no JSON Web Token in compact form with unambiguous JSON; see how it is made"}
+	refuseTokenHeader = &refusal{"token_header", "the token's header must be JSON of alg, kid and typ alone; leave out crit, jku, jwk, x5u and the like"}
+	refuseTokenAlg    = &refusal{"token_algorithm", "the token's alg must be EdDSA; sign it so"}
+	refuseTokenKid    = &refusal{"token_kid", "the token's kid must be the id of one of the tenant's keys"}
+	refuseTokenAud    = &refusal{"token_audience", "the token's aud must be parley:<tenant>, and that alone"}
+	refuseTokenSub    = &refusal{"token_subject", "the token's sub must be the id of a user"}
+	refuseTokenIss    = &refusal{"token_issuer", "the token's iss must be parley"}
+	refuseTokenTimes  = &refusal{"token_times", "the token needs iat and exp, and may have nbf, in whole seconds since 1970"}
+	refuseTokenLife   = &refusal{"token_life", "the token's exp must be 1 second to 24 hours after its iat; issue a shorter one"}
+	refuseCredsForm   = &refusal{"creds_malformed", "the credentials name no tenant and user; have new ones issued"}
+)
+
+// Refusals of who the client says it is.
+var (
+	refuseTenant      = &refusal{"tenant_unknown", "no such tenant; correct the tenant's id"}
+	refuseSuspended   = &refusal{"tenant_suspended", "the tenant is suspended; ask the operator"}
+	refuseUser        = &refusal{"user_unknown", "the tenant has no such user; make the user first"}
+	refuseRevoked     = &refusal{"user_revoked", "the user is revoked; restore the user to let it in"}
+	refuseCreds       = &refusal{"creds_unknown", "the credentials belong to no user that exists; have new ones issued"}
+	refuseCredsGone   = &refusal{"creds_revoked", "the credentials are revoked; have new ones issued"}
+	refuseCredsOther  = &refusal{"creds_mismatch", "the credentials name another user than our records; have new ones issued"}
+	refuseTokenKey    = &refusal{"token_key_unknown", "the tenant has no key of the token's kid; have a new token issued"}
+	refuseTokenSig    = &refusal{"token_signature", "the token's signature is wrong; sign it with the key that its kid names"}
+	refuseTokenEarly  = &refusal{"token_not_yet_valid", "the token's nbf or iat is to come; set the issuer's clock right"}
+	refuseTokenOld    = &refusal{"token_expired", "the token has expired; have a new one issued"}
+	refuseTokenBefore = &refusal{"token_outdated", "the token was issued before the user was made; have a new one issued"}
+	refusePassword    = &refusal{"password_wrong", "the password is wrong; try another or set a new one"}
+	refuseNoPassword  = &refusal{"password_unset", "the user has no password; set one, or use another method"}
+	refuseThrottled   = &refusal{"throttled", "too many wrong passwords for this user or from this address; wait a minute"}
+)
+
+// Refusals that are our own fault.
+var (
+	refuseBusy        = &refusal{"busy", "too many passwords are being checked at once; try again"}
+	refuseUnavailable = &refusal{"unavailable", "the database did not answer; try again"}
+	refuseInternal    = &refusal{"internal", "an internal error; the server's log tells more"}
+)
+
+// standing looks at what was read, in the order in which an admin would: nil if nothing is
+// against the user but that the proof is still to be checked.
+func standing(id *tenant.Identity) *refusal {
+	switch {
+	case id.Status == tenant.Suspended:
+		return refuseSuspended
+	case id.Status != tenant.Active:
+		return refuseTenant
+	case id.User.ID == "" || id.User.Status == tenant.UserDeleted:
+		return refuseUser
+	case id.User.Status != tenant.UserActive:
+		return refuseRevoked
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package authcallout
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+
+	"parley/tenant"
+	"parley/tenant/grant"
+)
+
+// A connection lives at most maxSession, less up to sessionJitter so that those that came
+// together do not come back together.
+const (
+	maxSession    = time.Hour
+	sessionJitter = 15 * time.Minute
+)
+
+// expiry is when a connection ends whose proof holds until then.
+func expiry(now, until time.Time) time.Time {
+	if longest := now.Add(maxSession - rand.N(sessionJitter)); longest.Before(until) {
+		return longest
+	}
+	return until
+}
+
+// admit answers with the user's permissions and records the session.
+func (c *Callout) admit(a *attempt, id *tenant.Identity, until time.Time) {
+	user, err := c.userJWT(a, id, until)
+	if err == nil {
+		err = c.answer(a, func(r *jwt.AuthorizationResponseClaims) { r.Jwt = user })
+	}
+	if err != nil {
+		c.log.Error("answer not signed", "tenant", string(id.Tenant), "user", string(id.User.ID), "error", err)
+		c.refuse(a, refuseInternal)
+		return
+	}
+	c.conf.Sessions.Record(tenant.Session{
+		Server: a.req.NATS.Server.ID, CID: a.req.NATS.Client.ID, Account: id.Account, User: id.User.ID,
+		Method: a.offer.method, Address: a.req.NATS.Client.Host, Since: c.conf.Now(),
+	})
+	c.metrics.decided(a, codeAdmitted, c.conf.Now())
+}
+
+// userJWT is what the server holds the connection to. Its issuer must be a key of the tenant:
+// a JWT signed by AUTH would be taken too, and put the user into AUTH with nearly all rights.
+func (c *Callout) userJWT(a *attempt, id *tenant.Identity, until time.Time) (string, error) {
+	if id.Account == "" || id.Account == c.conf.AuthAccount || id.Signing.Account != id.Account {
+		return "", fmt.Errorf("the signing key of tenant %s is not its account's", id.Tenant)
+	}
+	signer, err := c.conf.Keys.Signer(id.Signing)
+	if err != nil {
+		return "", fmt.Errorf("open signing key: %w", err)
+	}
+	g := grant.For(id.User.ID, id.Rooms, id.Restricted)
+	u := jwt.NewUserClaims(a.req.NATS.UserNKey)
+	u.Name = string(id.User.ID)
+	u.IssuerAccount = id.Account
+	u.Expires = expiry(c.conf.Now(), until).Unix()
+	u.AllowedConnectionTypes = jwt.StringList{jwt.ConnectionTypeStandard, jwt.ConnectionTypeWebsocket}
+	u.Pub.Allow = g.Pub
+	u.Sub.Allow, u.Sub.Deny = g.Sub, g.SubDeny
+	text, err := u.Encode(signer)
+	if err != nil {
+		return "", fmt.Errorf("sign user: %w", err)
+	}
+	return text, nil
+}
+
+// reject answers with a refusal's code, which the server logs and does not pass on.
+func (c *Callout) reject(a *attempt, code string) {
+	if err := c.answer(a, func(r *jwt.AuthorizationResponseClaims) { r.Error = code }); err != nil {
+		c.log.Error("refusal not signed", "error", err)
+	}
+}
+
+// answer signs, encrypts for the asking server alone, and sends. That the connection to the
+// server is down is no error: the client, which waits on the same server, is gone too.
+func (c *Callout) answer(a *attempt, fill func(*jwt.AuthorizationResponseClaims)) error {
+	r := jwt.NewAuthorizationResponseClaims(a.req.NATS.UserNKey)
+	r.Audience = a.req.NATS.Server.ID
+	if c.authSelf != c.conf.AuthAccount {
+		r.IssuerAccount = c.conf.AuthAccount
+	}
+	fill(r)
+	text, err := r.Encode(c.conf.AuthSigner)
+	if err != nil {
+		return fmt.Errorf("sign answer: %w", err)
+	}
+	sealed, err := c.conf.XKey.Seal([]byte(text), a.req.NATS.Server.XKey)
+	if err != nil {
+		return fmt.Errorf("encrypt answer: %w", err)
+	}
+	if err := a.msg.Respond(sealed); err != nil {
+		c.metrics.drop(dropSend)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+)
+
+// A caller is an active user of an active tenant, as the rows have it now.
+type caller struct {
+	tenant  tenant.TenantID
+	account string
+	limits  tenant.Limits // effective
+	user    tenant.UserID
+	name    string
+}
+
+const (
+	sqlCaller = `SELECT t.tenant_id, t.account, t.limits, u.user_id, u.name FROM tenants t JOIN users u USING (tenant_id)
+		WHERE t.account = $1 AND t.status = 'active' AND u.user_id = $2 AND u.status = 'active'`
+	sqlPoster = `SELECT t.tenant_id, t.account, t.limits, u.user_id, u.name FROM tenants t JOIN users u USING (tenant_id)
+		WHERE t.tenant_id = $1 AND t.status = 'active' AND u.user_id = $2 AND u.status = 'active'`
+)
+
+func (c *Chat) caller(ctx context.Context, sql, key string, u tenant.UserID) (caller, error) {
+	var who caller
+	var limits []byte
+	err := c.pool.QueryRow(ctx, sql, key, u).Scan(&who.tenant, &who.account, &limits, &who.user, &who.name)
+	if err != nil {
+		return caller{}, fromDB(err)
+	}
+	err = json.Unmarshal(limits, &who.limits)
+	who.limits = who.limits.Effective(tenant.Plan)
+	return who, err
+}
+
+// A seen room is one as a user sees it.
+type seenRoom struct {
+	pk     int64
+	id     tenant.RoomID
+	kind   tenant.Kind
+	class  tenant.Class
+	state  tenant.RoomState
+	rights tenant.Rights
+}
+
+const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, r.state, coalesce(m.role, ''), coalesce(m.state, '')
+	FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $3
+	WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted'`
+
+// room finds a room with a user's rights in it. u may be empty: the tenant itself asks.
+func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (seenRoom, error) {
+	var room seenRoom
+	m := tenant.Membership{Room: r}
+	err := c.pool.QueryRow(ctx, sqlSeenRoom, t, r, u).
+		Scan(&room.pk, &room.id, &room.kind, &room.class, &room.state, &m.Role, &m.State)
+	if err != nil {
+		return seenRoom{}, fromDB(err)
+	}
+	m.Kind, m.Class = room.kind, room.class
+	if m.State == "" {
+		room.rights = tenant.RightsOf(room.kind, nil)
+	} else {
+		room.rights = tenant.RightsOf(room.kind, &m)
+	}
+	return room, nil
+}
+
+// readable finds a room that a user may read. Who may not is told what he is told of a
+// room that does not exist.
+func (c *Chat) readable(ctx context.Context, t tenant.TenantID, r string, u tenant.UserID) (seenRoom, error) {
+	id, err := tenant.ParseRoomID("room", r)
+	if err != nil {
+		return seenRoom{}, err
+	}
+	room, err := c.find(ctx, t, id, u)
+	if isNotFound(err) || err == nil && !room.rights.Read {
+		return seenRoom{}, tenant.NotFound("room")
+	}
+	return room, err
+}
+
+// find is room, but waits for a direct room that a message acknowledged before makes.
+func (c *Chat) find(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (seenRoom, error) {
+	room, err := c.room(ctx, t, r, u)
+	if _, _, direct := r.Pair(); !direct || !isNotFound(err) {
+		return room, err
+	}
+	account, err := c.account(ctx, t)
+	if err != nil {
+		return seenRoom{}, err
+	}
+	if err = c.allCaughtUp(ctx, t, account); err != nil {
+		return seenRoom{}, err
+	}
+	return c.room(ctx, t, r, u)
+}
+
+func isNotFound(err error) bool {
+	e, ok := tenant.AsError(err)
+	return ok && e.Code == tenant.CodeNotFound
+}
+
+// collect is pgx.CollectRows with the errors of this package.
+func collect[T any](rows pgx.Rows, err error, fn pgx.RowToFunc[T]) ([]T, error) {
+	if err != nil {
+		return nil, fromDB(err)
+	}
+	all, err := pgx.CollectRows(rows, fn)
+	return all, fromDB(err)
+}

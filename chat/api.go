@@ -1,0 +1,215 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+// Bounds of the chat API.
+const (
+	apiWorkers   = 16
+	apiQueue     = 1024 // requests that wait for a worker; further ones are answered unavailable
+	maxRequest   = 16 << 10
+	maxList      = 1000
+	defaultList  = 100
+	maxQueryText = 200
+)
+
+// An operation answers one kind of request. Its answer is a struct with an embedded okay.
+type operation func(c *Chat, ctx context.Context, who caller, request []byte) (any, error)
+
+// operations are those of DESIGN.md section 9 that there are.
+var operations = map[string]operation{
+	"whoami":  typed((*Chat).opWhoami),
+	"rooms":   typed((*Chat).opRooms),
+	"join":    typed((*Chat).opJoin),
+	"leave":   typed((*Chat).opLeave),
+	"members": typed((*Chat).opMembers),
+	"direct":  typed((*Chat).opDirect),
+	"history": typed((*Chat).opHistory),
+	"read":    typed((*Chat).opRead),
+	"unread":  typed((*Chat).opUnread),
+}
+
+// typed decodes a request strictly. A service's answer can be aimed at this one, as a PubAck or as
+// text of somebody's choice: what does not decode must not run (NATS.md, "services").
+func typed[Q any](fn func(c *Chat, ctx context.Context, who caller, q Q) (any, error)) operation {
+	return func(c *Chat, ctx context.Context, who caller, request []byte) (any, error) {
+		var q Q
+		if err := decodeStrict(request, &q); err != nil {
+			return nil, tenant.Errorf(tenant.CodeInvalid, "the request is not the JSON object that this operation takes")
+		}
+		return fn(c, ctx, who, q)
+	}
+}
+
+// okay begins every answer that is no refusal.
+type okay struct {
+	OK bool `json:"ok"`
+}
+
+var yes = okay{OK: true}
+
+type refusalAnswer struct {
+	OK      bool              `json:"ok"`
+	Code    tenant.Code       `json:"code"`
+	Message string            `json:"message"`
+	Fields  map[string]string `json:"fields,omitzero"`
+}
+
+// serveAPI answers requests until ctx ends.
+func (c *Chat) serveAPI(ctx context.Context) error {
+	requests := make(chan *nats.Msg, apiQueue)
+	sub, err := c.conn.QueueSubscribe(subject.PlatformAPI, "chat", func(m *nats.Msg) {
+		select {
+		case requests <- m:
+		default:
+			c.respond(m, "busy", nil, tenant.Errorf(tenant.CodeUnavailable, "the chat service is busy; try again"))
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("serve the chat API: %w", err)
+	}
+	var wg sync.WaitGroup
+	for range apiWorkers {
+		wg.Go(func() { c.answerAll(ctx, requests) })
+	}
+	<-ctx.Done()
+	err = sub.Unsubscribe()
+	wg.Wait()
+	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrBadSubscription) {
+		return nil
+	}
+	return err
+}
+
+// answerAll answers what has come, also after ctx has ended.
+func (c *Chat) answerAll(ctx context.Context, requests <-chan *nats.Msg) {
+	for {
+		select {
+		case m := <-requests:
+			c.answer(ctx, m)
+			continue
+		default:
+		}
+		select {
+		case m := <-requests:
+			c.answer(ctx, m)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *Chat) answer(ctx context.Context, m *nats.Msg) {
+	account, user, op, ok := subject.ParseAPI(m.Subject)
+	if !ok || m.Reply == "" {
+		c.metrics.unasked.Inc()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timing.answer)
+	defer cancel()
+	run, known := operations[op]
+	if !known {
+		c.respond(m, "unknown", nil, tenant.NotFound("operation"))
+		return
+	}
+	answer, err := c.perform(ctx, account, user, run, m.Data)
+	if err != nil {
+		c.logFault(ctx, account, user, op, err)
+	}
+	c.respond(m, op, answer, err)
+}
+
+func (c *Chat) perform(ctx context.Context, account string, user tenant.UserID, run operation, request []byte) (any, error) {
+	if len(request) > maxRequest {
+		return nil, tenant.Errorf(tenant.CodeTooLarge, "a request has at most %d bytes", maxRequest)
+	}
+	who, err := c.caller(ctx, sqlCaller, account, user)
+	if isNotFound(err) {
+		return nil, tenant.Errorf(tenant.CodeForbidden, "this is no active user of an active tenant")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return run(c, ctx, who, request)
+}
+
+// logFault logs what the caller is not told.
+func (c *Chat) logFault(ctx context.Context, account string, user tenant.UserID, op string, err error) {
+	e, ok := tenant.AsError(err)
+	if !ok || e.Code == tenant.CodeUnavailable {
+		c.log.WarnContext(ctx, "chat operation did not succeed", "account", account, "user", user, "op", op, "error", err)
+	}
+}
+
+// respond publishes an answer without headers. Behind the import the service can't see where its
+// answer goes, so it must never look like a chat message: those have no "ok".
+func (c *Chat) respond(m *nats.Msg, op string, answer any, err error) {
+	if m.Reply == "" {
+		c.metrics.unasked.Inc()
+		return
+	}
+	code := "ok"
+	if err != nil {
+		r := refuse(err)
+		answer, code = r, string(r.Code)
+	}
+	data, err := json.Marshal(answer)
+	if err == nil && int64(len(data)) > c.conn.MaxPayload() {
+		r := refuse(tenant.Errorf(tenant.CodeTooLarge, "the answer is larger than a message may be; ask over HTTP"))
+		code = string(r.Code)
+		data, err = json.Marshal(r)
+	}
+	if err == nil {
+		err = c.conn.Publish(m.Reply, data)
+	}
+	if err != nil {
+		c.log.Warn("answer was not sent", "op", op, "error", err)
+	}
+	c.metrics.requests.WithLabelValues(op, code).Inc()
+}
+
+func refuse(err error) refusalAnswer {
+	e, ok := tenant.AsError(err)
+	if !ok {
+		return refusalAnswer{Code: tenant.CodeInternal, Message: "Internal error"}
+	}
+	message := e.Message
+	if message == "" {
+		message = string(e.Code)
+	}
+	return refusalAnswer{Code: e.Code, Message: message, Fields: e.Fields}
+}
+
+// listLimit is the size of a list that was asked for.
+func listLimit(limit int) (int, error) {
+	if limit == 0 {
+		return defaultList, nil
+	}
+	if limit < 0 || limit > maxList {
+		return 0, tenant.Invalid("limit", "must be 1 to 1,000")
+	}
+	return limit, nil
+}
+
+// parseTime reads a time of a request.
+func parseTime(field, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, tenant.Invalid(field, "must be a time in RFC 3339 form, as 2026-11-22T10:00:00Z")
+	}
+	return t, nil
+}

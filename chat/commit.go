@@ -1,0 +1,232 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+)
+
+// A run is all that a stream holds from one sequence to another: what is between
+// and not among the messages is absent for good.
+type run struct {
+	from, to uint64
+	msgs     []stored
+}
+
+func (r run) empty() bool { return r.to < r.from }
+
+// A movedError says that the cursor is not where a run begins.
+type movedError struct{ last uint64 }
+
+func (e *movedError) Error() string { return fmt.Sprintf("the stream is projected up to %d", e.last) }
+
+// commit writes a run: cursor, numbering, rows and refusals change together or not at all. The
+// lock on the stream's row and the cursor in it make each sequence count once,
+// whoever else believes to be the leader.
+func (p *projector) commit(ctx context.Context, l *line, r run, doom bool) error {
+	ctx, cancel := context.WithTimeout(ctx, p.chat.timing.call)
+	defer cancel()
+	tx, err := p.chat.pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer rollback(ctx, tx)
+	batch := candidates(l.stream, r.msgs)
+	f, last, err := p.gather(ctx, tx, l, batch)
+	if err != nil {
+		return err
+	}
+	if last != r.from-1 {
+		return &movedError{last}
+	}
+	d := judge(f, batch, doom)
+	if err = createRooms(ctx, tx, l.tenant, d); err != nil {
+		return err
+	}
+	var q pgx.Batch
+	d.write(&q, l, f)
+	q.Queue(sqlMoveCursor, l.stream, r.to)
+	if err = tx.SendBatch(ctx, &q).Close(); err != nil {
+		return err
+	}
+	if err = tx.Commit(ctx); err != nil {
+		return err
+	}
+	p.committed(l, r, d)
+	return nil
+}
+
+func (p *projector) committed(l *line, r run, d ruling) {
+	p.chat.progress.advance(l.stream, r.to)
+	p.chat.metrics.projected.Add(float64(len(d.rows)))
+	p.chat.metrics.doubles.Add(float64(d.doubles))
+	for _, f := range d.refused {
+		p.chat.metrics.refused.WithLabelValues(f.code).Inc()
+	}
+	if len(d.refused) > 0 {
+		p.purge.wake()
+	}
+}
+
+const (
+	// The tenant's row is locked before the rows that refer to it, in the order of
+	// tenant/pgstore, or the two could wait for each other.
+	sqlLockTenant = `SELECT 1 FROM tenants WHERE tenant_id = $1 FOR KEY SHARE`
+	sqlNewRoom    = `INSERT INTO rooms (tenant_id, room_id, kind, class, title, state, created_at, changed_at)
+		VALUES ($1, $2, 'direct', $3, '', 'active', $4, $4) ON CONFLICT (tenant_id, room_id) DO NOTHING RETURNING room_pk`
+	sqlMoveCursor = `UPDATE streams SET last_seq = $2 WHERE stream = $1`
+)
+
+// createRooms makes the direct rooms of a ruling. One that somebody made since the
+// facts were read comes back as no row; the batch is then judged again.
+func createRooms(ctx context.Context, tx pgx.Tx, t tenant.TenantID, d ruling) error {
+	if len(d.created)+len(d.joins) == 0 {
+		return nil
+	}
+	var q pgx.Batch
+	q.Queue(sqlLockTenant, t)
+	for _, room := range d.created {
+		q.Queue(sqlNewRoom, t, room.id, room.class, room.changedAt).QueryRow(func(row pgx.Row) error { return row.Scan(&room.pk) })
+	}
+	return tx.SendBatch(ctx, &q).Close()
+}
+
+const (
+	sqlInsertMembers = `INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at)
+		SELECT room_pk, $1, user_id, 'member', 'joined', $4 FROM unnest($2::bigint[], $3::text[]) AS m (room_pk, user_id)
+		ON CONFLICT (room_pk, user_id) DO UPDATE SET state = 'joined' WHERE members.state = 'invited'`
+	sqlInsertMessages = `INSERT INTO messages
+			(room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data)
+		SELECT room_pk, seq, n, sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
+			$7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[])
+			AS m (room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data)`
+	sqlMoveHeads = `INSERT INTO room_heads (room_pk, last_n, last_seq, last_at)
+		SELECT room_pk, last_n, last_seq, last_at
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS h (room_pk, last_n, last_seq, last_at)
+		ON CONFLICT (room_pk) DO UPDATE
+		SET last_n = excluded.last_n, last_seq = excluded.last_seq, last_at = excluded.last_at`
+	sqlMovePosters = `INSERT INTO read_positions (room_pk, tenant_id, user_id, seq, n)
+		SELECT room_pk, $1, user_id, seq, n FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) AS p (room_pk, user_id, seq, n)
+		ON CONFLICT (room_pk, user_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
+		WHERE read_positions.seq < excluded.seq`
+	sqlCountReplies = `UPDATE messages m SET replies = m.replies + c.replies
+		FROM (SELECT room_pk, thread, count(*) AS replies FROM unnest($1::bigint[], $2::bigint[]) AS r (room_pk, thread) GROUP BY 1, 2) c
+		WHERE m.room_pk = c.room_pk AND m.seq = c.thread`
+	sqlInsertRefused = `INSERT INTO refused_posts (stream, seq, account, user_id, room_id, code)
+		SELECT $1, seq, $2, user_id, room_id, code
+		FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS r (seq, user_id, room_id, code)
+		ON CONFLICT (stream, seq) DO NOTHING`
+)
+
+// write queues what a ruling changes.
+func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
+	if len(d.joins) > 0 {
+		var pks []int64
+		var users []tenant.UserID
+		for _, j := range d.joins {
+			pks, users = append(pks, f.rooms[j.room].pk), append(users, j.user)
+		}
+		q.Queue(sqlInsertMembers, l.tenant, pks, users, time.Now().UTC())
+	}
+	if len(d.rows) > 0 {
+		d.writeMessages(q)
+		d.writeHeads(q, f)
+		d.writePosters(q, l.tenant, f)
+	}
+	if len(d.refused) > 0 {
+		var seqs []uint64
+		var users, rooms, codes []string
+		for _, r := range d.refused {
+			seqs, users = append(seqs, r.seq), append(users, r.sender)
+			rooms, codes = append(rooms, r.room), append(codes, r.code)
+		}
+		q.Queue(sqlInsertRefused, l.stream, l.account, seqs, users, rooms, codes)
+	}
+}
+
+func (d ruling) writeMessages(q *pgx.Batch) {
+	n := len(d.rows)
+	pks, seqs, ns := make([]int64, n), make([]uint64, n), make([]int64, n)
+	senders, ids, ats := make([]tenant.UserID, n), make([]string, n), make([]time.Time, n)
+	texts, threads := make([]string, n), make([]*uint64, n)
+	mentions, attachments, datas := make([]*string, n), make([]*string, n), make([]*string, n)
+	var replyRooms []int64
+	var replied []uint64
+	for i, r := range d.rows {
+		pks[i], seqs[i], ns[i] = r.room.pk, r.msg.seq, r.n
+		senders[i], ids[i], ats[i], texts[i] = r.sender, r.id, r.msg.at, r.body.Text
+		if r.body.Thread > 0 {
+			threads[i] = &r.body.Thread
+			replyRooms, replied = append(replyRooms, r.room.pk), append(replied, r.body.Thread)
+		}
+		mentions[i], attachments[i] = mentionsArray(r.body.Mentions), attachmentsJSON(r.body.Attachments)
+		if len(r.body.Data) > 0 {
+			s := string(r.body.Data)
+			datas[i] = &s
+		}
+	}
+	q.Queue(sqlInsertMessages, pks, seqs, ns, senders, ids, ats, texts, threads, mentions, attachments, datas)
+	if len(replied) > 0 {
+		q.Queue(sqlCountReplies, replyRooms, replied)
+	}
+}
+
+// mentionsArray writes ids, which hold no quotes, as an array's text.
+func mentionsArray(users []string) *string {
+	if len(users) == 0 {
+		return nil
+	}
+	s := `{"` + strings.Join(users, `","`) + `"}`
+	return &s
+}
+
+func attachmentsJSON(a []tenant.Attachment) *string {
+	if len(a) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(a)
+	if err != nil {
+		return nil // strings and a number, from valid JSON, always encode
+	}
+	s := string(b)
+	return &s
+}
+
+func (d ruling) writeHeads(q *pgx.Batch, f *facts) {
+	var pks, ns []int64
+	var seqs []uint64
+	var ats []time.Time
+	for _, room := range f.rooms {
+		if room.touched {
+			pks, ns = append(pks, room.pk), append(ns, room.lastN)
+			seqs, ats = append(seqs, room.lastSeq), append(ats, room.lastAt)
+		}
+	}
+	q.Queue(sqlMoveHeads, pks, ns, seqs, ats)
+}
+
+// writePosters moves the read positions of those who posted: who answers has read. A deleted
+// user keeps no position.
+func (d ruling) writePosters(q *pgx.Batch, t tenant.TenantID, f *facts) {
+	newest := map[pair]row{}
+	for _, r := range d.rows {
+		if f.active[r.sender] {
+			newest[pair{r.room.id, r.sender}] = r
+		}
+	}
+	var pks, ns []int64
+	var seqs []uint64
+	var users []tenant.UserID
+	for k, r := range newest {
+		pks, users = append(pks, r.room.pk), append(users, k.user)
+		seqs, ns = append(seqs, r.msg.seq), append(ns, r.n)
+	}
+	q.Queue(sqlMovePosters, t, pks, users, seqs, ns)
+}

@@ -1,0 +1,168 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+)
+
+// The order matters: the stream's row is locked first, and each later statement sees
+// all that was committed before the lock was had.
+const (
+	sqlLockStream = `SELECT s.first_seq, s.last_seq, t.limits FROM streams s JOIN tenants t USING (tenant_id)
+		WHERE s.stream = $1 FOR UPDATE OF s`
+	sqlEpoch = `SELECT epoch FROM projector_epoch`
+	sqlRooms = `SELECT r.room_id, r.room_pk, r.kind, r.class, r.state, r.changed_at, coalesce(h.last_n, 0)
+		FROM rooms r LEFT JOIN room_heads h USING (room_pk)
+		WHERE r.tenant_id = $1 AND r.room_id = ANY ($2)`
+	sqlUsers   = `SELECT user_id, status = 'active' FROM users WHERE tenant_id = $1 AND user_id = ANY ($2)`
+	sqlMembers = `SELECT r.room_id, m.user_id, m.state
+		FROM unnest($2::text[], $3::text[]) AS p (room_id, user_id)
+		JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
+		JOIN members m ON m.room_pk = r.room_pk AND m.user_id = p.user_id`
+	sqlSeen = `SELECT r.room_id, m.sender, m.message_id
+		FROM unnest($2::text[], $3::text[], $4::text[]) AS p (room_id, sender, message_id)
+		JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
+		JOIN messages m ON m.room_pk = r.room_pk AND m.sender = p.sender AND m.message_id = p.message_id`
+)
+
+// errFenced ends a leader's term: another was elected.
+var errFenced = errors.New("another process became the projector")
+
+// errGone says that a stream's row is gone, and so its tenant.
+var errGone = errors.New("the stream has no row")
+
+// asked are the keys of a batch, without doubles.
+type asked struct {
+	rooms, users               []string
+	memberRooms, memberUsers   []string
+	seenRooms, seenBy, seenIDs []string
+}
+
+func keysOf(batch []candidate) asked {
+	var a asked
+	rooms, users, members, seen := map[string]bool{}, map[string]bool{}, map[pair]bool{}, map[onceKey]bool{}
+	add := func(set map[string]bool, list *[]string, s string) {
+		if !set[s] {
+			set[s] = true
+			*list = append(*list, s)
+		}
+	}
+	for _, c := range batch {
+		if !c.ok {
+			continue
+		}
+		room := string(c.post.Room)
+		add(rooms, &a.rooms, room)
+		add(users, &a.users, c.post.Sender)
+		if low, high, direct := c.post.Room.Pair(); direct {
+			add(users, &a.users, string(low))
+			add(users, &a.users, string(high))
+		}
+		if p := (pair{c.post.Room, tenant.UserID(c.post.Sender)}); c.post.Kind == tenant.Open && !members[p] {
+			members[p] = true
+			a.memberRooms, a.memberUsers = append(a.memberRooms, room), append(a.memberUsers, c.post.Sender)
+		}
+		if k := (onceKey{c.post.Room, c.post.Sender, c.id}); !seen[k] {
+			seen[k] = true
+			a.seenRooms, a.seenBy, a.seenIDs = append(a.seenRooms, room), append(a.seenBy, c.post.Sender), append(a.seenIDs, c.id)
+		}
+	}
+	return a
+}
+
+// gather locks the stream's row and reads all that the rules need, in one round trip.
+func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []candidate) (f *facts, last uint64, err error) {
+	a := keysOf(batch)
+	f = &facts{
+		rooms: map[tenant.RoomID]*roomFact{}, active: map[tenant.UserID]bool{},
+		members: map[pair]tenant.MemberState{}, seen: map[onceKey]bool{},
+	}
+	var epoch int64
+	found := false
+	var q pgx.Batch
+	q.Queue(sqlLockStream, l.stream).Query(func(rows pgx.Rows) (err error) {
+		for rows.Next() {
+			found = true
+			err = f.scanStream(rows, &last)
+		}
+		return errors.Join(err, rows.Err())
+	})
+	q.Queue(sqlEpoch).QueryRow(func(row pgx.Row) error { return row.Scan(&epoch) })
+	q.Queue(sqlRooms, l.tenant, a.rooms).Query(f.scanRooms)
+	q.Queue(sqlUsers, l.tenant, a.users).Query(f.scanUsers)
+	q.Queue(sqlMembers, l.tenant, a.memberRooms, a.memberUsers).Query(f.scanMembers)
+	q.Queue(sqlSeen, l.tenant, a.seenRooms, a.seenBy, a.seenIDs).Query(f.scanSeen)
+	err = tx.SendBatch(ctx, &q).Close()
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case epoch != p.epoch:
+		return nil, 0, errFenced
+	case !found:
+		return nil, 0, errGone
+	}
+	return f, last, nil
+}
+
+func (f *facts) scanStream(rows pgx.Rows, last *uint64) error {
+	var limits []byte
+	if err := rows.Scan(&f.firstSeq, last, &limits); err != nil {
+		return err
+	}
+	var l tenant.Limits
+	err := json.Unmarshal(limits, &l)
+	f.messageBytes = l.Effective(tenant.Plan).MessageBytes
+	return err
+}
+
+func (f *facts) scanRooms(rows pgx.Rows) error {
+	var r roomFact
+	_, err := pgx.ForEachRow(rows, []any{&r.id, &r.pk, &r.kind, &r.class, &r.state, &r.changedAt, &r.lastN}, func() error {
+		room := r
+		f.rooms[r.id] = &room
+		return nil
+	})
+	return err
+}
+
+func (f *facts) scanUsers(rows pgx.Rows) error {
+	var u tenant.UserID
+	var active bool
+	_, err := pgx.ForEachRow(rows, []any{&u, &active}, func() error {
+		f.active[u] = active
+		return nil
+	})
+	return err
+}
+
+func (f *facts) scanMembers(rows pgx.Rows) error {
+	var k pair
+	var state tenant.MemberState
+	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.user, &state}, func() error {
+		f.members[k] = state
+		return nil
+	})
+	return err
+}
+
+func (f *facts) scanSeen(rows pgx.Rows) error {
+	var k onceKey
+	_, err := pgx.ForEachRow(rows, []any{&k.room, &k.sender, &k.id}, func() error {
+		f.seen[k] = true
+		return nil
+	})
+	return err
+}
+
+// rollback ends a transaction that was not committed, also when ctx has ended.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx)
+}

@@ -1,0 +1,226 @@
+package chat
+
+import (
+	"strings"
+	"time"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+// The codes of a `refused` notice.
+const (
+	refusedSubject = "room_unknown"   // the subject names no room
+	refusedRoom    = "room_unknown"   // there is no such room, or it was deleted
+	refusedPlace   = "wrong_place"    // the room is of another kind or class
+	refusedClosed  = "room_closed"    // frozen or archived when the message was stored
+	refusedSender  = "sender_unknown" // no such user
+	refusedHeaders = "forged_headers" // headers that only the server writes
+	refusedBody    = "invalid_body"
+	refusedSize    = "too_large"
+)
+
+// A roomFact is what the rules need of a room, and its numbering.
+type roomFact struct {
+	pk        int64 // 0: to be made with this batch
+	id        tenant.RoomID
+	kind      tenant.Kind
+	class     tenant.Class
+	state     tenant.RoomState
+	changedAt time.Time
+	lastN     int64
+	touched   bool // by this batch
+	lastSeq   uint64
+	lastAt    time.Time
+}
+
+type pair struct {
+	room tenant.RoomID
+	user tenant.UserID
+}
+
+type onceKey struct {
+	room   tenant.RoomID
+	sender string
+	id     string
+}
+
+// facts are what the rows say about the rooms and users of a batch.
+type facts struct {
+	messageBytes int64
+	firstSeq     uint64 // older ones are not kept
+	rooms        map[tenant.RoomID]*roomFact
+	active       map[tenant.UserID]bool // of the users that exist
+	members      map[pair]tenant.MemberState
+	seen         map[onceKey]bool // messages that are there already
+}
+
+// A row is a message that counts, numbered.
+type row struct {
+	room   *roomFact
+	n      int64
+	sender tenant.UserID
+	id     string
+	msg    *stored
+	body   body
+}
+
+type refusal struct {
+	seq    uint64
+	sender string // "": the subject names none
+	room   string
+	code   string
+}
+
+// A ruling is what becomes of a batch.
+type ruling struct {
+	rows    []row
+	refused []refusal
+	created []*roomFact // direct rooms
+	joins   []pair
+	doubles int
+}
+
+// candidate is a message with its subject parsed.
+type candidate struct {
+	msg  *stored
+	post subject.Post
+	ok   bool
+	id   string
+}
+
+func candidates(stream string, msgs []stored) []candidate {
+	all := make([]candidate, len(msgs))
+	for i := range msgs {
+		m := &msgs[i]
+		account, p, ok := subject.ParseStored(m.subject)
+		ok = ok && subject.Stream(account, p.Class) == stream && p.Sender != tenant.System
+		all[i] = candidate{msg: m, post: p, ok: ok, id: m.messageID(stream)}
+	}
+	return all
+}
+
+// judge applies the rules to a batch in its order. It changes the facts as the batch goes
+// on, and looks nothing up. With doom it refuses the body of every message.
+func judge(f *facts, batch []candidate, doom bool) ruling {
+	var r ruling
+	for _, c := range batch {
+		if c.msg.seq < f.firstSeq {
+			continue // retention took it meanwhile
+		}
+		b, code := check(f, c, doom)
+		if code == "" {
+			r.admit(f, c, b)
+			continue
+		}
+		sender, room := place(c)
+		r.refused = append(r.refused, refusal{seq: c.msg.seq, sender: sender, room: room, code: code})
+	}
+	return r
+}
+
+// check returns the code of the first rule that a message breaks, or "".
+func check(f *facts, c candidate, doom bool) (body, string) {
+	if !c.ok {
+		return body{}, refusedSubject
+	}
+	if c.msg.forged {
+		return body{}, refusedHeaders
+	}
+	if code := checkRoom(f, c); code != "" {
+		return body{}, code
+	}
+	if int64(len(c.msg.data)) > f.messageBytes {
+		return body{}, refusedSize
+	}
+	b, err := parseBody(c.msg.data)
+	if err != nil || doom {
+		return body{}, refusedBody
+	}
+	return b, ""
+}
+
+func checkRoom(f *facts, c candidate) string {
+	sender := tenant.UserID(c.post.Sender)
+	if _, known := f.active[sender]; !known {
+		return refusedSender
+	}
+	low, high, direct := c.post.Room.Pair()
+	room := f.rooms[c.post.Room]
+	switch {
+	case room == nil && direct && f.active[low] && f.active[high]:
+		return "" // the first message makes the room
+	case room == nil || room.state == tenant.RoomDeleted:
+		return refusedRoom
+	case room.kind != c.post.Kind || room.class != c.post.Class:
+		return refusedPlace
+	case room.state != tenant.RoomActive && !c.msg.at.Before(room.changedAt):
+		// What was acknowledged before the room was closed still counts.
+		return refusedClosed
+	}
+	return ""
+}
+
+// admit numbers a message, unless its sender stored it before.
+func (r *ruling) admit(f *facts, c candidate, b body) {
+	sender := tenant.UserID(c.post.Sender)
+	room := f.rooms[c.post.Room]
+	if room == nil {
+		room = r.create(f, c)
+	}
+	key := onceKey{room.id, c.post.Sender, c.id}
+	if f.seen[key] {
+		r.doubles++
+		return
+	}
+	f.seen[key] = true
+	room.lastN++
+	room.touched, room.lastSeq, room.lastAt = true, c.msg.seq, c.msg.at
+	r.rows = append(r.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: b})
+	if room.kind == tenant.Open && f.active[sender] {
+		r.join(f, room.id, sender)
+	}
+}
+
+func (r *ruling) create(f *facts, c candidate) *roomFact {
+	room := &roomFact{id: c.post.Room, kind: tenant.Direct, class: c.post.Class, state: tenant.RoomActive, changedAt: c.msg.at}
+	f.rooms[room.id] = room
+	r.created = append(r.created, room)
+	low, high, _ := room.id.Pair()
+	r.join(f, room.id, low)
+	r.join(f, room.id, high)
+	return room
+}
+
+// join makes a member of a poster who is none. A ban stays.
+func (r *ruling) join(f *facts, room tenant.RoomID, u tenant.UserID) {
+	p := pair{room, u}
+	if state := f.members[p]; state == "" || state == tenant.Invited {
+		f.members[p] = tenant.Joined
+		r.joins = append(r.joins, p)
+	}
+}
+
+// place names the sender and room of a refused message as well as its subject does.
+func place(c candidate) (sender, room string) {
+	if c.ok {
+		return c.post.Sender, string(c.post.Room)
+	}
+	// t.<ACCOUNT>.<class>.<kind>.<room…>.<sender>
+	tokens := strings.SplitN(c.msg.subject, ".", 5)
+	if len(tokens) < 5 {
+		return "", ""
+	}
+	at := strings.LastIndexByte(tokens[4], '.')
+	if at < 0 {
+		return "", ""
+	}
+	room, sender = tokens[4][:at], tokens[4][at+1:]
+	if !tenant.ValidID(sender) {
+		sender = ""
+	}
+	if !printable(room) {
+		room = ""
+	}
+	return sender, room
+}

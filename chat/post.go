@@ -1,0 +1,151 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+// maxPostID is the length of the longest id of a repeatable post in bytes.
+const maxPostID = 200
+
+// Post stores a message in a user's name, by the rules that hold for his own posts,
+// and returns its sequence. The same ID and text again return the first sequence.
+func (c *Chat) Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, m tenant.PostRequest) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
+	defer cancel()
+	if err := checkPost(m); err != nil {
+		return 0, err
+	}
+	who, err := c.caller(ctx, sqlPoster, string(t), as)
+	if isNotFound(err) {
+		return 0, tenant.Invalid("as", "is no active user of this tenant")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find user %s: %w", as, err)
+	}
+	room, err := c.postable(ctx, who, r)
+	if err != nil {
+		return 0, err
+	}
+	d, err := newDraft(who, room, m)
+	if err != nil {
+		return 0, err
+	}
+	seq, text, err := c.posted(ctx, room, d)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("look for the post's id in room %s: %w", r, err)
+	case seq == 0:
+		return c.publish(ctx, who, room, d)
+	case text != m.Text:
+		return 0, errIDTaken
+	}
+	return seq, nil
+}
+
+func checkPost(m tenant.PostRequest) error {
+	switch {
+	case m.Text == "":
+		return tenant.Invalid("text", "must not be empty")
+	case !utf8.ValidString(m.Text) || strings.ContainsRune(m.Text, 0):
+		return tenant.Invalid("text", "must be UTF-8 without NUL")
+	case len(m.ID) > maxPostID:
+		return tenant.Invalid("id", "must be at most 200 bytes")
+	}
+	return nil
+}
+
+// postable finds a room in which a user may post. The room of two users need not exist yet:
+// their first message makes it.
+func (c *Chat) postable(ctx context.Context, who caller, r tenant.RoomID) (seenRoom, error) {
+	room, err := c.room(ctx, who.tenant, r, who.user)
+	low, high, direct := r.Pair()
+	switch {
+	case isNotFound(err) && direct:
+		return c.newDirect(ctx, who, r, low, high)
+	case isNotFound(err) || err == nil && !room.rights.Read:
+		return seenRoom{}, tenant.NotFound("room")
+	case err != nil:
+		return seenRoom{}, fmt.Errorf("find room %s: %w", r, err)
+	case !room.rights.Post:
+		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "%s may not post in this room", who.user)
+	case room.state != tenant.RoomActive:
+		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "the room is %s", room.state)
+	case room.kind == tenant.Shared:
+		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "shared rooms take no posts over HTTP")
+	}
+	return room, nil
+}
+
+const sqlRoomGone = `SELECT EXISTS (SELECT FROM rooms WHERE tenant_id = $1 AND room_id = $2)`
+
+func (c *Chat) newDirect(ctx context.Context, who caller, r tenant.RoomID, low, high tenant.UserID) (seenRoom, error) {
+	other := low
+	if who.user == low {
+		other = high
+	}
+	if who.user != low && who.user != high {
+		return seenRoom{}, tenant.NotFound("room")
+	}
+	var gone bool
+	if err := c.pool.QueryRow(ctx, sqlRoomGone, who.tenant, r).Scan(&gone); err != nil {
+		return seenRoom{}, fromDB(err)
+	}
+	_, err := c.caller(ctx, sqlPoster, string(who.tenant), other)
+	if gone || isNotFound(err) {
+		return seenRoom{}, tenant.NotFound("room")
+	}
+	return seenRoom{id: r, kind: tenant.Direct, class: tenant.Std, state: tenant.RoomActive}, err
+}
+
+// A draft is a message before it is stored.
+type draft struct {
+	subject string
+	sender  tenant.UserID
+	id      string // Nats-Msg-Id
+	body    []byte
+}
+
+func newDraft(who caller, room seenRoom, m tenant.PostRequest) (draft, error) {
+	d := draft{id: rand.Text(), sender: who.user}
+	if m.ID != "" {
+		// Ids are the stream's, so the room and the user go in: the same
+		// id elsewhere is another message.
+		sum := sha256.Sum256([]byte(string(room.id) + "\x00" + string(who.user) + "\x00" + m.ID))
+		d.id = "post-" + hex.EncodeToString(sum[:])
+	}
+	d.subject = subject.Post{Class: room.class, Kind: room.kind, Room: room.id, Sender: string(who.user)}.Stored(who.account)
+	var err error
+	if d.body, err = json.Marshal(body{Text: m.Text}); err != nil {
+		return draft{}, err
+	}
+	if int64(len(d.body)) > who.limits.MessageBytes {
+		return draft{}, tenant.Errorf(tenant.CodeTooLarge, "the message has %d bytes as JSON, more than the tenant's %d", len(d.body), who.limits.MessageBytes)
+	}
+	return d, nil
+}
+
+const sqlPosted = `SELECT seq, text FROM messages WHERE room_pk = $1 AND sender = $2 AND message_id = $3`
+
+// posted finds a message of the same id, also one that the stream no longer remembers. 0: there is none.
+func (c *Chat) posted(ctx context.Context, room seenRoom, d draft) (seq uint64, text string, err error) {
+	err = c.pool.QueryRow(ctx, sqlPosted, room.pk, d.sender, d.id).Scan(&seq, &text)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, "", nil
+	}
+	return seq, text, fromDB(err)
+}
+
+var errIDTaken = tenant.Errorf(tenant.CodeConflict, "another message was posted with this id")

@@ -1,0 +1,227 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+// headerRoom is what a message's headers may add to its body: MaxMsgSize counts both,
+// the tenant's limit only the body, which the projector checks exactly.
+const headerRoom = 1 << 10
+
+// maxAge is how long each retention class keeps a message. A day's messages outlive the
+// local midnight by what time zones and daylight saving can add.
+var maxAge = map[tenant.Class]time.Duration{
+	tenant.Std:  90 * 24 * time.Hour,
+	tenant.Day:  25 * time.Hour,
+	tenant.Keep: 0,
+	tenant.Mem:  time.Hour,
+}
+
+// streamConfig is the stream of a tenant's class. Each write flag that is off here would let
+// a poster change more than his own message (NATS.md, "stream flags that must stay off").
+func streamConfig(t tenant.Tenant, c tenant.Class) jetstream.StreamConfig {
+	limits := t.Limits.Effective(tenant.Plan)
+	storage := jetstream.FileStorage
+	if c == tenant.Mem {
+		storage = jetstream.MemoryStorage
+	}
+	return jetstream.StreamConfig{
+		Name:              subject.Stream(t.Account, c),
+		Subjects:          []string{subject.StreamSubjects(t.Account, c)},
+		Retention:         jetstream.LimitsPolicy,
+		MaxConsumers:      -1,
+		MaxMsgs:           -1,
+		MaxMsgsPerSubject: -1,
+		MaxBytes:          limits.StorageBytes,
+		MaxMsgSize:        int32(limits.MessageBytes + headerRoom), //nolint:gosec // the limits' bound is 1 MiB
+		MaxAge:            maxAge[c],
+		Discard:           jetstream.DiscardOld,
+		Storage:           storage,
+		Replicas:          1,
+		Duplicates:        2 * time.Minute,
+		AllowDirect:       true,
+		RePublish: &jetstream.RePublish{
+			Source:      subject.StreamSubjects(t.Account, c),
+			Destination: subject.StreamLive(t.Account, c),
+		},
+	}
+}
+
+// settle fills what only the server or the operator decides from the stream that exists.
+func settle(want, have jetstream.StreamConfig) jetstream.StreamConfig {
+	want.FirstSeq, want.Replicas, want.Placement = have.FirstSeq, have.Replicas, have.Placement
+	want.Metadata, want.ConsumerLimits = have.Metadata, have.ConsumerLimits
+	return want
+}
+
+// Ensure makes the stream of a tenant's retention class where it is missing, and brings its
+// configuration in line with the tenant's limits where it differs. Any number may run at once.
+func (c *Chat) Ensure(ctx context.Context, t tenant.Tenant, class tenant.Class) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
+	defer cancel()
+	want := streamConfig(t, class)
+	if err := c.ensure(ctx, t, class, want); err != nil {
+		return fmt.Errorf("ensure stream %s: %w", want.Name, err)
+	}
+	return nil
+}
+
+func (c *Chat) ensure(ctx context.Context, t tenant.Tenant, class tenant.Class, want jetstream.StreamConfig) error {
+	have, err := c.streamInfo(ctx, want.Name)
+	if err != nil {
+		return err
+	}
+	first := microseconds()
+	if have != nil {
+		first = max(have.State.FirstSeq, 1)
+	}
+	last, err := c.insertStream(ctx, t, class, want.Name, first)
+	if err != nil {
+		return err
+	}
+	if have == nil {
+		// A sequence must never come twice, even when the clock has gone back.
+		want.FirstSeq = max(first, last+1)
+		_, err = c.js.CreateStream(ctx, want)
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return err
+		}
+		// Somebody else made it meanwhile.
+		if have, err = c.streamInfo(ctx, want.Name); err != nil || have == nil {
+			return err
+		}
+	}
+	if want = settle(want, have.Config); !reflect.DeepEqual(want, have.Config) {
+		_, err = c.js.UpdateStream(ctx, want)
+	}
+	return err
+}
+
+// microseconds is a first sequence: greater than any that a stream made earlier can
+// have reached at less than a million messages a second, and exact in JavaScript until 2255.
+func microseconds() uint64 { return uint64(time.Now().UnixMicro()) } //nolint:gosec // the time is after 1970
+
+const (
+	sqlInsertStream = `INSERT INTO streams (stream, tenant_id, account, class, first_seq, last_seq)
+		SELECT $1, tenant_id, account, $3, $4::bigint, $4::bigint - 1 FROM tenants WHERE tenant_id = $2 AND status <> 'deleting'
+		ON CONFLICT (stream) DO NOTHING`
+	sqlStreamLast = `SELECT last_seq FROM streams WHERE stream = $1`
+)
+
+// insertStream makes the stream's row where it is missing and returns its cursor.
+// A tenant that is deleting, or gone, is not found: it must not get a stream again.
+func (c *Chat) insertStream(ctx context.Context, t tenant.Tenant, class tenant.Class, stream string, first uint64) (last uint64, err error) {
+	if _, err = c.pool.Exec(ctx, sqlInsertStream, stream, t.ID, class, first); err != nil {
+		return 0, fromDB(err)
+	}
+	err = c.pool.QueryRow(ctx, sqlStreamLast, stream).Scan(&last)
+	return last, fromDB(err)
+}
+
+const sqlWantedStreams = `SELECT s.stream, s.class, s.first_seq, s.last_seq, t.tenant_id, t.account, t.limits
+	FROM streams s JOIN tenants t USING (tenant_id) WHERE t.status <> 'deleting'`
+
+// A wantedStream is a row of streams whose tenant is not deleting.
+type wantedStream struct {
+	name     string
+	class    tenant.Class
+	tenant   tenant.Tenant // id, account and limits
+	firstSeq uint64        // the oldest that the read model has
+	lastSeq  uint64        // the cursor
+}
+
+func (c *Chat) wantedStreams(ctx context.Context) ([]wantedStream, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
+	defer cancel()
+	rows, err := c.pool.Query(ctx, sqlWantedStreams)
+	if err != nil {
+		return nil, fromDB(err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w wantedStream, err error) {
+		var limits []byte
+		if err = row.Scan(&w.name, &w.class, &w.firstSeq, &w.lastSeq, &w.tenant.ID, &w.tenant.Account, &limits); err != nil {
+			return w, err
+		}
+		return w, json.Unmarshal(limits, &w.tenant.Limits)
+	})
+	return all, fromDB(err)
+}
+
+// EnsureAll makes and mends every stream that has a row: memory streams vanish when their
+// server restarts. One stream's fault does not keep it from the others; the faults come joined.
+func (c *Chat) EnsureAll(ctx context.Context) error {
+	wanted, err := c.wantedStreams(ctx)
+	if err != nil {
+		return err
+	}
+	have, err := c.listStreams(ctx)
+	if err != nil {
+		return err
+	}
+	return c.heal(ctx, wanted, have)
+}
+
+// heal ensures the wanted streams that are missing or of another configuration.
+func (c *Chat) heal(ctx context.Context, wanted []wantedStream, have map[string]*jetstream.StreamInfo) error {
+	var faults []error
+	for _, w := range wanted {
+		if info := have[w.name]; info != nil {
+			want := settle(streamConfig(w.tenant, w.class), info.Config)
+			if reflect.DeepEqual(want, info.Config) {
+				continue
+			}
+		}
+		if err := c.Ensure(ctx, w.tenant, w.class); err != nil && !errors.Is(err, tenant.ErrNotFound) {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// skip makes a stream that a power cut has set back (an acknowledgement comes before the disk has
+// the message) go on behind its cursor: what was stored under sequences that were projected before
+// would never be read. It stores empty messages where nobody posts or listens.
+func (c *Chat) skip(ctx context.Context, w wantedStream, last uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
+	defer cancel()
+	nowhere := strings.TrimSuffix(subject.StreamSubjects(w.tenant.Account, w.class), ">") + "void"
+	for last < w.lastSeq {
+		ack, err := c.js.Publish(ctx, nowhere, nil)
+		if err != nil {
+			return err
+		}
+		last = ack.Sequence
+	}
+	return nil
+}
+
+const sqlDropStreams = `DELETE FROM streams WHERE tenant_id = $1`
+
+// DropStreams removes all streams of a tenant with their messages. The caller has set the
+// tenant's status to deleting, so that no Ensure makes them again.
+func (c *Chat) DropStreams(ctx context.Context, t tenant.Tenant) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
+	defer cancel()
+	for _, class := range tenant.Classes {
+		name := subject.Stream(t.Account, class)
+		if err := c.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("delete stream %s: %w", name, err)
+		}
+	}
+	if _, err := c.pool.Exec(ctx, sqlDropStreams, t.ID); err != nil {
+		return fmt.Errorf("delete the streams of tenant %s: %w", t.ID, fromDB(err))
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+)
+
+// A roomView is a room in a user's list.
+type roomView struct {
+	ID       tenant.RoomID `json:"id"`
+	Kind     tenant.Kind   `json:"kind,omitzero"`
+	Class    tenant.Class  `json:"class,omitzero"`
+	Title    string        `json:"title,omitzero"`
+	Role     tenant.Role   `json:"role,omitzero"` // none: he could join
+	Unread   int64         `json:"unread"`
+	Mentions int64         `json:"mentions"` // of him, unread; at most maxCounted
+	Last     uint64        `json:"last"`     // sequence of the newest message
+	Read     uint64        `json:"read"`     // sequence of the newest that he read
+}
+
+// maxCounted bounds the mentions that are counted in a room.
+const maxCounted = 100
+
+const (
+	sqlRoomViewColumns = `SELECT r.room_id, r.kind, r.class, r.title, coalesce(m.role, ''), coalesce(m.state, ''),
+		coalesce(h.first_n, 1), coalesce(h.last_n, 0), coalesce(h.last_seq, 0), coalesce(p.n, 0), coalesce(p.seq, 0),
+		(SELECT count(*) FROM (
+			SELECT FROM messages x WHERE x.room_pk = r.room_pk AND x.seq > coalesce(p.seq, 0)
+			AND x.mentions IS NOT NULL AND $2 = ANY (x.mentions) AND x.sender <> $2 LIMIT 100) AS mine)`
+	sqlRoomViewJoins = `
+		LEFT JOIN room_heads h ON h.room_pk = r.room_pk
+		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2`
+	sqlMyRooms = sqlRoomViewColumns + `
+		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
+		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.room_id > $3
+		ORDER BY r.room_id LIMIT $4`
+	sqlFindRooms = sqlRoomViewColumns + `
+		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2` + sqlRoomViewJoins + `
+		WHERE r.tenant_id = $1 AND r.state <> 'deleted' AND r.room_id > $3
+			AND (m.state = 'joined' OR r.kind IN ('open', 'announce') AND m.state IS DISTINCT FROM 'banned')
+			AND (r.room_id ILIKE $5 OR r.title ILIKE $5)
+		ORDER BY r.room_id LIMIT $4`
+	sqlUnreadRooms = sqlRoomViewColumns + `
+		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
+		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted'
+			AND coalesce(h.last_n, 0) > greatest(coalesce(p.n, 0), coalesce(h.first_n, 1) - 1)
+		ORDER BY r.room_id LIMIT $3`
+	sqlUnreadRoom = sqlRoomViewColumns + `
+		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2` + sqlRoomViewJoins + `
+		WHERE r.tenant_id = $1 AND r.room_pk = $3`
+)
+
+func scanRoomView(row pgx.CollectableRow) (roomView, error) {
+	var v roomView
+	var state tenant.MemberState
+	var firstN, lastN, readN int64
+	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &firstN, &lastN, &v.Last, &readN, &v.Read, &v.Mentions)
+	if state != tenant.Joined {
+		v.Role = ""
+	}
+	// A subtraction: the numbers of a room have no holes (DESIGN.md section 6).
+	v.Unread = max(0, lastN-max(readN, firstN-1))
+	return v, err
+}
+
+// roomsOf lists a user's rooms behind the id after; with a query also those he could join.
+func (c *Chat) roomsOf(ctx context.Context, who caller, query, after string, limit int) ([]roomView, error) {
+	var rows pgx.Rows
+	var err error
+	if query == "" {
+		rows, err = c.pool.Query(ctx, sqlMyRooms, who.tenant, who.user, after, limit)
+	} else {
+		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(query) + "%"
+		rows, err = c.pool.Query(ctx, sqlFindRooms, who.tenant, who.user, after, limit, pattern)
+	}
+	return collect(rows, err, scanRoomView)
+}
+
+// unreadRooms lists a user's rooms with something unread.
+func (c *Chat) unreadRooms(ctx context.Context, who caller) ([]roomView, error) {
+	rows, err := c.pool.Query(ctx, sqlUnreadRooms, who.tenant, who.user, maxList)
+	return collect(rows, err, scanRoomView)
+}
+
+// unreadRoom is what one room has unread for a user, who need not have joined it.
+func (c *Chat) unreadRoom(ctx context.Context, who caller, room seenRoom) (roomView, error) {
+	rows, err := c.pool.Query(ctx, sqlUnreadRoom, who.tenant, who.user, room.pk)
+	if err != nil {
+		return roomView{}, fromDB(err)
+	}
+	v, err := pgx.CollectExactlyOneRow(rows, scanRoomView)
+	return v, fromDB(err)
+}
+
+// The position is clamped to what the room has, and its number is that of the newest message
+// up to it, or of the one before the oldest that is kept.
+const sqlRead = `INSERT INTO read_positions (room_pk, tenant_id, user_id, seq, n)
+	SELECT h.room_pk, $2, $3, least($4, h.last_seq),
+		coalesce((SELECT m.n FROM messages m WHERE m.room_pk = h.room_pk AND m.seq <= $4 AND m.n IS NOT NULL
+			ORDER BY m.seq DESC LIMIT 1), h.first_n - 1)
+	FROM room_heads h WHERE h.room_pk = $1
+	ON CONFLICT (room_pk, user_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
+	WHERE read_positions.seq < excluded.seq`
+
+// read moves a user's read position forward.
+func (c *Chat) read(ctx context.Context, who caller, room seenRoom, seq uint64) error {
+	if _, err := c.pool.Exec(ctx, sqlRead, room.pk, who.tenant, who.user, seq); err != nil {
+		return fmt.Errorf("read room %s up to %d: %w", room.id, seq, fromDB(err))
+	}
+	return nil
+}

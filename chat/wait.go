@@ -1,0 +1,90 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+var errBehind = tenant.Errorf(tenant.CodeUnavailable, "the newest messages can't be read yet; ask again in a moment")
+
+// caughtUp returns when everything that was acknowledged before it was called, in the
+// streams of these classes, can be read: after 2 s it gives up with unavailable.
+func (c *Chat) caughtUp(ctx context.Context, account string, classes ...tenant.Class) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.readWait)
+	defer cancel()
+	for _, class := range classes {
+		stream := subject.Stream(account, class)
+		last, ok, err := c.lastSeq(ctx, stream)
+		if err != nil {
+			return fmt.Errorf("%w (%w)", unavailable("the message store"), err)
+		}
+		if !ok {
+			continue // nothing can be acknowledged there
+		}
+		if err = c.projected(ctx, stream, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// projected waits until a stream's cursor has reached a sequence.
+func (c *Chat) projected(ctx context.Context, stream string, want uint64) error {
+	nudged := time.NewTimer(4 * c.timing.readPoll)
+	defer nudged.Stop()
+	for {
+		have, moved := c.progress.at(stream)
+		if have >= want {
+			return nil
+		}
+		// Another process may be the projector: its commits show in the row alone.
+		have, err := c.cursor(ctx, stream)
+		if err != nil || have >= want {
+			return err
+		}
+		select {
+		case <-moved:
+		case <-time.After(c.timing.readPoll):
+		case <-nudged.C:
+			// Its last live message may have been missed.
+			if p := c.leading.Load(); p != nil {
+				p.behind(stream, want)
+			}
+		case <-ctx.Done():
+			return errBehind
+		}
+	}
+}
+
+// cursor reads how far a stream is projected. A stream without a row is as
+// far as it can be: its tenant is gone.
+func (c *Chat) cursor(ctx context.Context, stream string) (uint64, error) {
+	var seq uint64
+	err := c.pool.QueryRow(ctx, sqlStreamLast, stream).Scan(&seq)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return maxSequence, nil
+	}
+	return seq, fromDB(err)
+}
+
+const sqlClasses = `SELECT class FROM streams WHERE tenant_id = $1`
+
+// allCaughtUp is caughtUp for all streams of a tenant.
+func (c *Chat) allCaughtUp(ctx context.Context, t tenant.TenantID, account string) error {
+	rows, err := c.pool.Query(ctx, sqlClasses, t)
+	if err != nil {
+		return fromDB(err)
+	}
+	classes, err := pgx.CollectRows(rows, pgx.RowTo[tenant.Class])
+	if err != nil {
+		return fromDB(err)
+	}
+	return c.caughtUp(ctx, account, classes...)
+}

@@ -1,0 +1,85 @@
+package client
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+)
+
+// What a Notice can be about.
+const (
+	NoticeRights  = "rights"  // Rooms have new rights; the client reconnects by itself
+	NoticeRevoked = "revoked" // Reason; the client has stopped
+	NoticeRefused = "refused" // Room, Seq, Code: a post was stored but does not count
+	NoticeInvited = "invited" // Room, By
+	NoticeRemoved = "removed" // Room, By, Reason
+	NoticeMention = "mention" // Room, Seq, By
+	NoticeUnread  = "unread"  // Room, Unread, Last
+)
+
+// A Notice is what the platform tells the user. What says which fields are set.
+type Notice struct {
+	What   string   `json:"-"`
+	Room   string   `json:"room"`
+	Rooms  []string `json:"rooms"`
+	By     string   `json:"by"`
+	Reason string   `json:"reason"`
+	Code   string   `json:"code"`
+	Seq    uint64   `json:"seq"`
+	Unread int64    `json:"unread"`
+	Last   uint64   `json:"last"`
+}
+
+// needed are the keys without which a notice is none.
+var needed = map[string][]string{
+	NoticeRights:  {"rooms"},
+	NoticeRevoked: {"reason"},
+	NoticeRefused: {"room", "seq", "code"},
+	NoticeInvited: {"room"},
+	NoticeRemoved: {"room"},
+	NoticeMention: {"room", "seq"},
+	NoticeUnread:  {"room", "unread"},
+}
+
+// answerKeys mark what is no notice but an answer of the stream or of a service, which
+// any user can have sent to another's notice subject as the reply to a request.
+var answerKeys = []string{"ok", "stream", "error", "type"}
+
+func parseNotice(subj string, raw []byte) (Notice, bool) {
+	what := subj[strings.LastIndexByte(subj, '.')+1:]
+	keys, known := needed[what]
+	n := Notice{What: what}
+	var fields map[string]json.RawMessage
+	if !known || decodeObject(raw, &fields) != nil || decodeObject(raw, &n) != nil {
+		return Notice{}, false
+	}
+	for _, k := range keys {
+		if _, ok := fields[k]; !ok {
+			return Notice{}, false
+		}
+	}
+	for _, k := range answerKeys {
+		if _, ok := fields[k]; ok {
+			return Notice{}, false
+		}
+	}
+	return n, true
+}
+
+func (c *Client) onNotice(m *nats.Msg) {
+	n, ok := parseNotice(m.Subject, m.Data)
+	if !ok {
+		c.junk.Add(1)
+		return
+	}
+	c.notices.push(n)
+	switch n.What {
+	case NoticeRights:
+		c.rooms.add(n.Rooms)
+		c.restart()
+	case NoticeRevoked:
+		c.log.Info("user revoked", "user", c.user)
+		c.stop(&RevokedError{Reason: n.Reason})
+	}
+}

@@ -1,0 +1,154 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+
+	"parley/tenant"
+)
+
+// Me is the user as the service knows him.
+type Me struct {
+	User   string `json:"user"`
+	Tenant string `json:"tenant"`
+	Name   string `json:"name"` // may be empty
+}
+
+// A Member is a user's standing in a room.
+type Member struct {
+	User string      `json:"user"`
+	Name string      `json:"name"`
+	Role tenant.Role `json:"role"`
+}
+
+type roomBody struct {
+	Room tenant.RoomID `json:"room"`
+}
+
+// WhoAmI asks the service who this connection is.
+func (c *Client) WhoAmI(ctx context.Context) (Me, error) {
+	var me Me
+	return me, c.call(ctx, "whoami", struct{}{}, &me)
+}
+
+// maxRoomPages bounds Rooms where a service would page for ever.
+const maxRoomPages = 1000
+
+// Rooms lists the user's rooms; with a query (part of an id or title) those that
+// match, also open ones that he could join.
+func (c *Client) Rooms(ctx context.Context, query string) ([]Room, error) {
+	var all []Room
+	seen := map[tenant.RoomID]bool{}
+	body := struct {
+		Query string        `json:"query,omitempty"`
+		After tenant.RoomID `json:"after,omitempty"`
+	}{Query: query}
+	for range maxRoomPages {
+		var page struct {
+			Rooms []json.RawMessage `json:"rooms"`
+		}
+		if err := c.call(ctx, "rooms", body, &page); err != nil {
+			return nil, err
+		}
+		more := false
+		for _, raw := range page.Rooms {
+			var r Room
+			if json.Unmarshal(raw, &r) != nil || seen[r.ID] {
+				continue // of a kind that a newer service has
+			}
+			seen[r.ID], more, body.After = true, true, r.ID
+			all = append(all, r)
+		}
+		if !more {
+			break
+		}
+	}
+	return all, nil
+}
+
+// Room finds a room by its id: one of the user's, or an open one. Else it is not_found.
+func (c *Client) Room(ctx context.Context, id string) (Room, error) {
+	rooms, err := c.Rooms(ctx, id)
+	if err != nil {
+		return Room{}, err
+	}
+	for _, r := range rooms {
+		if string(r.ID) == id {
+			return r, nil
+		}
+	}
+	return Room{}, newError(tenant.CodeNotFound, nil, "there is no room %q that you are in or could join", id)
+}
+
+// Join makes the user a member of a room, or accepts an invitation to it. It returns
+// when the connection carries the rights.
+func (c *Client) Join(ctx context.Context, id string) (Room, error) {
+	if _, err := tenant.ParseRoomID("room", id); err != nil {
+		return Room{}, newError(tenant.CodeInvalid, err, "%q is no id of a room", id)
+	}
+	r, err := c.enter(ctx, "join", roomBody{tenant.RoomID(id)}, id)
+	if err != nil || r.Kind != tenant.Private {
+		return r, err
+	}
+	next := c.untilReconnection()
+	c.rooms.add([]string{id})
+	c.restart()
+	return r, c.waitFor(ctx, next)
+}
+
+// Direct returns the 1:1 room with another user, and makes it at the first call.
+func (c *Client) Direct(ctx context.Context, user string) (Room, error) {
+	id, err := tenant.DirectRoomID(c.user, tenant.UserID(user))
+	if err != nil || !tenant.ValidID(user) {
+		return Room{}, newError(tenant.CodeInvalid, err, "%q is no other user's id", user)
+	}
+	return c.enter(ctx, "direct", struct {
+		User string `json:"user"`
+	}{user}, string(id))
+}
+
+// enter runs an operation after which the user is in a room. The answer may hold the
+// room; where it holds less, the room is looked up.
+func (c *Client) enter(ctx context.Context, op string, body any, id string) (Room, error) {
+	var answer struct {
+		Room json.RawMessage `json:"room"`
+	}
+	if err := c.call(ctx, op, body, &answer); err != nil {
+		return Room{}, err
+	}
+	var r Room
+	if json.Unmarshal(answer.Room, &r) == nil {
+		return r, nil
+	}
+	return c.Room(ctx, id)
+}
+
+// Leave ends the user's membership of a room.
+func (c *Client) Leave(ctx context.Context, r Room) error {
+	return c.call(ctx, "leave", roomBody{r.ID}, nil)
+}
+
+// Members lists who is in a room.
+func (c *Client) Members(ctx context.Context, r Room) ([]Member, error) {
+	var answer struct {
+		Members []Member `json:"members"`
+	}
+	err := c.call(ctx, "members", roomBody{r.ID}, &answer)
+	return answer.Members, err
+}
+
+// Read marks the room's messages up to a sequence as read. It never moves back.
+func (c *Client) Read(ctx context.Context, r Room, seq uint64) error {
+	return c.call(ctx, "read", struct {
+		roomBody
+		Seq uint64 `json:"seq"`
+	}{roomBody{r.ID}, seq}, nil)
+}
+
+// Unread is how many messages the user has not read in all his rooms.
+func (c *Client) Unread(ctx context.Context) (int64, error) {
+	var answer struct {
+		Unread int64 `json:"unread"`
+	}
+	return answer.Unread, c.call(ctx, "unread", struct{}{}, &answer)
+}

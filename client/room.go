@@ -1,0 +1,70 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+// A Room is a room as the user sees it, from Rooms, Room, Join or Direct.
+type Room struct {
+	ID       tenant.RoomID
+	Kind     tenant.Kind
+	Class    tenant.Class
+	Title    string
+	Role     tenant.Role // empty: not a member
+	Unread   int64
+	Mentions int64
+	Last     uint64 // sequence of the newest message, 0: none
+	Read     uint64 // sequence of the last message that the user has read
+}
+
+// errForeign says that an answer holds a room that this client can't know.
+var errForeign = errors.New("a room of an unknown kind or form")
+
+// UnmarshalJSON takes only what may stand in a subject.
+func (r *Room) UnmarshalJSON(b []byte) error {
+	var w struct {
+		ID, Kind, Class, Title string
+		Role                   tenant.Role
+		Unread, Mentions       int64
+		Last, Read             uint64
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	id, errID := tenant.ParseRoomID("id", w.ID)
+	kind, errKind := tenant.ParseKind(w.Kind)
+	class, errClass := tenant.ParseClass(w.Class)
+	if errID != nil || errKind != nil || errClass != nil {
+		return errForeign
+	}
+	*r = Room{id, kind, class, w.Title, w.Role, w.Unread, w.Mentions, w.Last, w.Read}
+	return nil
+}
+
+// place is the room's place in subjects with a sender, or "*" for all of them.
+func (r Room) place(sender string) (subject.Post, error) {
+	id, errID := tenant.ParseRoomID("room", string(r.ID))
+	_, errKind := tenant.ParseKind(string(r.Kind))
+	_, errClass := tenant.ParseClass(string(r.Class))
+	_, _, pair := id.Pair()
+	switch {
+	case errID != nil || errKind != nil || errClass != nil || r.Class == "" || pair != (r.Kind == tenant.Direct):
+		return subject.Post{}, newError(tenant.CodeInvalid, nil, "room %q is not one that Rooms, Room, Join or Direct returned", r.ID)
+	case r.Kind == tenant.Shared:
+		return subject.Post{}, newError(tenant.CodeInvalid, nil, "room %q is shared between tenants, which this client does not support", r.ID)
+	}
+	return subject.Post{Class: r.Class, Kind: r.Kind, Room: id, Sender: sender}, nil
+}
+
+// holds reports whether p is a place in the room.
+func (r Room) holds(p subject.Post) bool {
+	if p.Room != r.ID || p.Kind != r.Kind || p.Class != r.Class {
+		return false
+	}
+	low, high, pair := r.ID.Pair()
+	return !pair || p.Sender == string(low) || p.Sender == string(high) || p.Sender == tenant.System
+}

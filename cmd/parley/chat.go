@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"parley/client"
+	"parley/internal/termchat"
+)
+
+type chatCmd struct {
+	userArg
+	Room         string `arg:"" optional:"" help:"Room to open; without it, a list of rooms."`
+	NATS         string `name:"nats" help:"NATS or WebSocket URL; without it, read from the data folder." env:"PARLEY_NATS_URL" placeholder:"URL"`
+	Creds        string `help:"Connect with this .creds file." placeholder:"FILE" xor:"method"`
+	TokenFile    string `help:"Connect with the user token in this file; - is standard input." placeholder:"FILE" xor:"method"`
+	PasswordFile string `help:"Connect with the password in this file; - is standard input." placeholder:"FILE" xor:"method"`
+}
+
+// Run chats as the user. With none of the methods it asks the API for tokens, which takes an operator's or tenant's key.
+func (c *chatCmd) Run(ctx context.Context, std streams) error {
+	opts, err := c.options(std)
+	if err != nil {
+		return err
+	}
+	nc, err := client.Connect(ctx, opts)
+	if err != nil {
+		return explain(err, c.Tenant)
+	}
+	defer nc.Close()
+	err = termchat.Run(ctx, termchat.Config{Client: nc, Room: c.Room, In: std.in, Out: std.out})
+	var revoked *client.RevokedError
+	if errors.As(err, &revoked) {
+		return errors.New(revoked.Error())
+	}
+	return err
+}
+
+func explain(err error, tenant string) error {
+	if errors.Is(err, client.ErrRefused) {
+		return fmt.Errorf("%w; an admin sees why with: parley tenant refusals %s", err, tenant)
+	}
+	return err
+}
+
+func (c *chatCmd) options(std streams) (client.Options, error) {
+	o := client.Options{URL: c.NATS, User: c.User, Name: "parley chat"}
+	if o.URL == "" {
+		run, err := c.running()
+		if err != nil {
+			return o, err
+		}
+		o.URL = run.NATS
+	}
+	switch {
+	case c.Creds != "":
+		o.CredsFile = c.Creds
+		if _, err := os.Stat(c.Creds); err != nil {
+			return o, err
+		}
+	case c.TokenFile != "":
+		token, err := readSecret(c.TokenFile, std)
+		if err != nil {
+			return o, err
+		}
+		o.Token = client.StaticToken(strings.TrimSpace(token))
+	case c.PasswordFile != "":
+		password, err := readSecret(c.PasswordFile, std)
+		if err != nil {
+			return o, err
+		}
+		o.Tenant, o.Password = c.Tenant, password
+	default:
+		a, err := c.open(std)
+		if err != nil {
+			return o, err
+		}
+		o.Token = func(ctx context.Context) (string, error) {
+			t, err := a.mint(ctx, c.path("tokens"), time.Hour)
+			return t.Token, err
+		}
+	}
+	return o, nil
+}

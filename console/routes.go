@@ -1,0 +1,211 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const (
+	v1          = "/v1"
+	ofTenant    = v1 + "/tenants/{tenant}"
+	ofUser      = ofTenant + "/users/{user}"
+	ofRoom      = ofTenant + "/rooms/{room}"
+	openAPIPath = v1 + "/openapi.json"
+)
+
+// routes holds every route of the API.
+func (c *console) routes(api huma.API) {
+	huma.Register(api, post("create-tenant", v1+"/tenants", "Make a tenant and its first API key", shows("api_key")), c.createTenant)
+	huma.Register(api, get("list-tenants", v1+"/tenants", "List the tenants"), c.listTenants)
+	huma.Register(api, get("get-tenant", ofTenant, "Read a tenant"), c.getTenant)
+	huma.Register(api, patch("update-tenant", ofTenant, "Change, suspend or resume a tenant"), c.updateTenant)
+	huma.Register(api, remove("delete-tenant", ofTenant, "Delete a tenant and all it has"), c.deleteTenant)
+
+	huma.Register(api, put("put-user", ofUser, "Make or change a user", makes()), c.putUser)
+	huma.Register(api, get("list-users", ofTenant+"/users", "List the users"), c.listUsers)
+	huma.Register(api, get("get-user", ofUser, "Read a user"), c.getUser)
+	huma.Register(api, remove("delete-user", ofUser, "Delete a user"), c.deleteUser)
+	huma.Register(api, post("revoke-user", ofUser+"/revoke", "Keep a user out and close his connections", existing(), status(http.StatusOK)), c.revokeUser)
+	huma.Register(api, post("restore-user", ofUser+"/restore", "Let a revoked user in again", status(http.StatusOK)), c.restoreUser)
+
+	huma.Register(api, post("mint-token", ofUser+"/tokens", "Sign a token for a user to connect with", existing(), shows("token")), c.mintToken)
+	huma.Register(api, post("issue-creds", ofUser+"/creds", "Issue a .creds file, shown once", secretText()), c.issueCreds)
+
+	huma.Register(api, get("list-connections", ofTenant+"/connections", "List the open connections of a tenant"), c.listConnections)
+	huma.Register(api, get("list-user-connections", ofUser+"/connections", "List the open connections of a user"), c.listConnections)
+
+	huma.Register(api, post("create-room", ofTenant+"/rooms", "Make a room"), c.createRoom)
+	huma.Register(api, get("list-rooms", ofTenant+"/rooms", "List the rooms"), c.listRooms)
+	huma.Register(api, get("get-room", ofRoom, "Read a room"), c.getRoom)
+	huma.Register(api, patch("update-room", ofRoom, "Change a room", existing()), c.updateRoom)
+	huma.Register(api, remove("delete-room", ofRoom, "Delete a room; its id is never used again"), c.deleteRoom)
+
+	huma.Register(api, put("put-member", ofRoom+"/members/{user}", "Make a user a member, or change his role", existing()), c.putMember)
+	huma.Register(api, remove("remove-member", ofRoom+"/members/{user}", "Take a user out of a room"), c.removeMember)
+	huma.Register(api, get("list-members", ofRoom+"/members", "List the members of a room"), c.listMembers)
+
+	huma.Register(api, get("list-messages", ofRoom+"/messages", "Read a room's messages"), c.listMessages)
+	huma.Register(api, post("post-message", ofRoom+"/messages", "Post a message as a user", existing()), c.postMessage)
+
+	huma.Register(api, get("list-audit", ofTenant+"/audit", "List who changed what, newest first"), c.listAudit)
+	huma.Register(api, get("list-refusals", ofTenant+"/refusals", "List the connections that were refused, newest first"), c.listRefusals)
+}
+
+func apiConfig() huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Parley", Version: "1",
+				Description: "Checks come in this order: the key (401), whether the caller may see the tenant and the thing (404), " +
+					"the body (422, 413), the rules. JSON is strict: unknown or doubled names, wrong types, bad UTF-8 and text behind the body are invalid, " +
+					"as is another content type than application/json.",
+			},
+			Components: &huma.Components{
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "The operator's token or an API key"}},
+			},
+		},
+		Formats:                      map[string]huma.Format{jsonType: jsonFormat()},
+		DefaultFormat:                jsonType,
+		RejectUnknownQueryParameters: true,
+	}
+}
+
+// openAPI serves the document as it is once all routes are there.
+func openAPI(api huma.API) (http.Handler, error) {
+	document, err := json.Marshal(api.OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("encode the OpenAPI document: %w", err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", jsonType)
+		_, _ = w.Write(document) // fails where the client is gone
+	}), nil
+}
+
+// traits of a route are what the middleware must know of it.
+type traits struct {
+	existing    bool   // the user and the room of the path must be there before the body is looked at
+	secret      bool   // the whole answer is shown once
+	secretField string // this field of the answer is shown once
+}
+
+const traitsKey = "traits"
+
+func traitsOf(ctx huma.Context) traits {
+	t, _ := ctx.Operation().Metadata[traitsKey].(traits)
+	return t
+}
+
+type option func(*huma.Operation, *traits)
+
+func existing() option { return func(_ *huma.Operation, t *traits) { t.existing = true } }
+
+func shows(field string) option { return func(_ *huma.Operation, t *traits) { t.secretField = field } }
+
+func status(code int) option { return func(op *huma.Operation, _ *traits) { op.DefaultStatus = code } }
+
+// secretText is the option of a route that answers text, shown once.
+func secretText() option {
+	return func(op *huma.Operation, t *traits) {
+		t.secret = true
+		op.Responses = map[string]*huma.Response{"201": {
+			Description: http.StatusText(http.StatusCreated),
+			Content:     map[string]*huma.MediaType{textType: {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}}
+	}
+}
+
+// makes is the option of a PUT that answers 201 where it made the thing, and 200 where it was there.
+func makes() option {
+	return func(op *huma.Operation, _ *traits) {
+		both := &huma.Response{Description: "The thing as it is now: made (201) or changed (200)"}
+		op.Responses = map[string]*huma.Response{"200": both, "201": both}
+	}
+}
+
+func get(id, path, summary string, opts ...option) huma.Operation {
+	return operation(id, http.MethodGet, path, summary, opts)
+}
+
+func put(id, path, summary string, opts ...option) huma.Operation {
+	return operation(id, http.MethodPut, path, summary, opts)
+}
+
+func post(id, path, summary string, opts ...option) huma.Operation {
+	return operation(id, http.MethodPost, path, summary, append([]option{status(http.StatusCreated)}, opts...))
+}
+
+func patch(id, path, summary string, opts ...option) huma.Operation {
+	return operation(id, http.MethodPatch, path, summary, opts)
+}
+
+func remove(id, path, summary string, opts ...option) huma.Operation {
+	return operation(id, http.MethodDelete, path, summary, opts)
+}
+
+func operation(id, method, path, summary string, opts []option) huma.Operation {
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary,
+		Tags:     []string{tag(path)},
+		Security: []map[string][]string{{"bearer": {}}},
+		Errors:   []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+		// The body is read and bounded before huma gets it; its deadline for
+		// bodies would cancel requests that run longer.
+		MaxBodyBytes: -1, BodyReadTimeout: -1,
+	}
+	var t traits
+	for _, o := range opts {
+		o(&op, &t)
+	}
+	op.Metadata = map[string]any{traitsKey: t}
+	op.Parameters = pathParameters(path)
+	if method != http.MethodGet {
+		op.Errors = append(op.Errors, http.StatusConflict, http.StatusRequestEntityTooLarge)
+		op.Parameters = append(op.Parameters, idempotencyParameter())
+	}
+	return op
+}
+
+// tag is the last word of the path that names a kind of things.
+func tag(path string) string {
+	parts := strings.Split(path, "/")
+	slices.Reverse(parts)
+	for _, p := range parts {
+		if strings.HasSuffix(p, "s") || p == "audit" {
+			return p
+		}
+	}
+	return ""
+}
+
+// pathParameters documents the ids of the path. The middleware parses them, by the domain's own grammar.
+func pathParameters(path string) []*huma.Param {
+	var params []*huma.Param
+	for part := range strings.SplitSeq(path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			name = strings.TrimSuffix(name, "}")
+			params = append(params, &huma.Param{
+				Name: name, In: "path", Required: true, Description: "The id of the " + name,
+				Schema: &huma.Schema{Type: huma.TypeString},
+			})
+		}
+	}
+	return params
+}
+
+func idempotencyParameter() *huma.Param {
+	shortest, longest := 1, maxIdempotencyKey
+	return &huma.Param{
+		Name: idempotencyHeader, In: "header",
+		Description: "The same key and request get the same answer for a day, without its secrets and with the header " + replayedHeader +
+			"; another request with the key, or one that is still under way, is a conflict",
+		Schema: &huma.Schema{Type: huma.TypeString, MinLength: &shortest, MaxLength: &longest, Pattern: "^[ -~]*$"},
+	}
+}

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"parley/console"
+)
+
+// listeners are the ports of the HTTP servers, open but not yet answered.
+type listeners struct{ http, metrics net.Listener }
+
+func (a *app) listen() (l listeners, err error) {
+	conf, err := a.tls()
+	if err != nil {
+		return l, err
+	}
+	if l.http, err = listen("http", a.HTTP); err != nil {
+		return l, err
+	}
+	a.onStop("http port", closing(l.http))
+	if conf != nil {
+		l.http = tls.NewListener(l.http, conf)
+	}
+	if l.metrics, err = listen("metrics", a.Metrics); err != nil {
+		return l, err
+	}
+	a.onStop("metrics port", closing(l.metrics))
+	for _, p := range []struct{ flag, addr string }{{"nats", a.NATS}, {"ws", a.WS}} {
+		probe, err := listen(p.flag, p.addr)
+		if err != nil {
+			return l, err
+		}
+		if err := probe.Close(); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+func closing(l net.Listener) func(context.Context) error {
+	return func(context.Context) error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) { // its server closes it too
+			return err
+		}
+		return nil
+	}
+}
+
+// startHTTP opens the API and the metrics, tells that all is ready, and has the clients drained at the end.
+func (a *app) startHTTP(_ context.Context, l listeners) error {
+	token, err := a.dir.operatorToken()
+	if err != nil {
+		return err
+	}
+	handler, err := console.New(console.Config{
+		Service: a.service, Messages: a.chat, OperatorToken: token, DB: a.pool, Log: a.Logger, Metrics: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop("nats clients", func(ctx context.Context) error {
+		a.server.Stop(ctx)
+		return nil
+	})
+	a.serve("http", console.NewServer(handler, a.Logger), l.http)
+	a.serve("metrics", &http.Server{Handler: a.health(), ReadHeaderTimeout: 5 * time.Second}, l.metrics)
+	scheme := "http://"
+	if a.TLSCert != "" {
+		scheme = "https://"
+	}
+	return a.ready(RunInfo{
+		HTTP: scheme + l.http.Addr().String(), NATS: a.server.ClientURL(), WS: a.server.WebsocketURL(),
+		Metrics: "http://" + l.metrics.Addr().String(),
+	})
+}
+
+func (a *app) serve(name string, s *http.Server, l net.Listener) {
+	a.background(name+" server", func(ctx context.Context) error {
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(l) }()
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		err := s.Shutdown(ctx)
+		if err != nil {
+			err = s.Close()
+		}
+		<-done
+		return err
+	})
+}
+
+// health serves what a supervisor asks: is it alive, can it do its work, how is it.
+func (a *app) health() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "alive")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if err := a.pool.Ping(ctx); err != nil {
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	return mux
+}

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+
+	"parley/accounts"
+	"parley/internal/embednats"
+)
+
+// startNATS starts the embedded server with the accounts as Postgres knows them.
+func (a *app) startNATS(ctx context.Context) error {
+	jwts, err := a.system.Materialize(ctx)
+	if err != nil {
+		return err
+	}
+	sentinel, err := a.system.Sentinel()
+	if err != nil {
+		return err
+	}
+	conf, err := a.tls()
+	if err != nil {
+		return err
+	}
+	a.server, err = embednats.Start(embednats.Config{
+		Dir: a.dir.file("nats"), Operator: a.system.Operator(), Sentinel: sentinel, Accounts: jwts,
+		NATS: a.NATS, WS: a.WS, TLS: conf, Log: a.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop("nats", func(context.Context) error {
+		a.server.Kill() // the clients were drained before the roles were stopped
+		return nil
+	})
+	return nil
+}
+
+// tls returns nil where no certificate is given.
+func (a *app) tls() (*tls.Config, error) {
+	if a.TLSCert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(a.TLSCert, a.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// startAccounts starts the control role.
+func (a *app) startAccounts(ctx context.Context) error {
+	sys, err := a.connect(accounts.RoleControl)
+	if err != nil {
+		return err
+	}
+	parley, err := a.connect(accounts.RoleNotices)
+	if err != nil {
+		return err
+	}
+	if a.accounts, err = accounts.New(ctx, accounts.Config{System: a.system, SYS: sys, PARLEY: parley}); err != nil {
+		return err
+	}
+	a.onStop("accounts", func(context.Context) error {
+		a.accounts.Close()
+		return nil
+	})
+	a.background("account reconciler", func(ctx context.Context) error {
+		a.accounts.Run(ctx)
+		return nil
+	})
+	return nil
+}

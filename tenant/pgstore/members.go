@@ -1,0 +1,79 @@
+package pgstore
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+)
+
+// A room's row is joined by its tenant too: a membership never reaches into another tenant's room.
+const sqlMembership = `
+SELECT r.room_id, r.address, r.kind, r.class, m.role, m.state
+FROM rooms r JOIN members m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
+WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted' AND m.user_id = $3`
+
+// Membership returns what a user is in a room that isn't deleted.
+func (s *Store) Membership(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (tenant.Membership, error) {
+	return membership(ctx, s.pool, t, r, u)
+}
+
+// Membership returns what a user is in a room that isn't deleted.
+func (x tx) Membership(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (tenant.Membership, error) {
+	return membership(ctx, x.q, t, r, u)
+}
+
+func membership(ctx context.Context, q querier, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (tenant.Membership, error) {
+	row, err := one(ctx, q, scanMembership, sqlMembership, t, r, u)
+	return row, wrap(err, "read", "member", string(t), string(r), string(u))
+}
+
+const sqlMembers = `
+SELECT r.room_id, m.user_id, u.name, m.role, m.state, m.joined_at
+FROM rooms r
+JOIN members m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
+JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
+WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted'
+  AND m.user_id > $3 AND (m.user_id ILIKE $4 OR u.name ILIKE $4)
+ORDER BY m.user_id LIMIT $5`
+
+// Members lists the members of a room by user id, those who are invited or banned among them.
+// A room that does not exist has none.
+func (s *Store) Members(ctx context.Context, t tenant.TenantID, r tenant.RoomID, p tenant.Page) ([]tenant.Member, error) {
+	rows, err := list(ctx, s.pool, scanMember, sqlMembers, t, r, p.After, pattern(p), limit(p))
+	return rows, wrap(err, "list", "members", string(t), string(r), p.After)
+}
+
+const sqlPutMember = `
+INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at)
+SELECT room_pk, tenant_id, $3, $4, $5, $6 FROM rooms
+WHERE tenant_id = $1 AND room_id = $2 AND state <> 'deleted'
+ON CONFLICT (room_pk, user_id) DO UPDATE SET role = EXCLUDED.role, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at`
+
+// PutMember inserts or replaces a user's standing in a room of his tenant.
+func (x tx) PutMember(ctx context.Context, t tenant.TenantID, m tenant.Member) error {
+	err := mustChange(ctx, x.q, sqlPutMember, t, m.Room, m.User, m.Role, m.State, m.JoinedAt)
+	return wrap(err, "put a member into", "room", string(t), string(m.Room), string(m.User))
+}
+
+const sqlDeleteMember = `
+DELETE FROM members m USING rooms r
+WHERE r.room_pk = m.room_pk AND r.tenant_id = $1 AND r.room_id = $2 AND m.tenant_id = $1 AND m.user_id = $3`
+
+// DeleteMember makes a user a stranger to a room.
+func (x tx) DeleteMember(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error {
+	err := mustChange(ctx, x.q, sqlDeleteMember, t, r, u)
+	return wrap(err, "delete", "member", string(t), string(r), string(u))
+}
+
+func scanMembership(row pgx.CollectableRow) (m tenant.Membership, err error) {
+	err = row.Scan(&m.Room, &m.Address, &m.Kind, &m.Class, &m.Role, &m.State)
+	return m, err
+}
+
+func scanMember(row pgx.CollectableRow) (m tenant.Member, err error) {
+	err = row.Scan(&m.Room, &m.User, &m.Name, &m.Role, &m.State, &m.JoinedAt)
+	m.JoinedAt = m.JoinedAt.UTC()
+	return m, err
+}
