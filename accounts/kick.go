@@ -216,5 +216,9 @@ func (a *Accounts) connected(m *nats.Msg) {
 		return
 	}
 	err := a.sys.PublishRequest(fmt.Sprintf(serverKick, e.Server.ID), a.box.prefix+nobody, kickBody(e.Client.ID))
-	a.log.Info("connection closed that was half-way in", attrs(account, e.Client.User), "server", e.Server.ID, "error", err)
+	if err != nil {
+		a.log.Warn("connection not closed that was half-way in", attrs(account, e.Client.User), "server", e.Server.ID, "error", err)
+		return
+	}
+	a.log.Info("connection closed that was half-way in", attrs(account, e.Client.User), "server", e.Server.ID)
 }

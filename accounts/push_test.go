@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -220,7 +219,6 @@ func TestReconcileHealsAForeignJWT(t *testing.T) {
 	env := start(t)
 	row := env.NewTenant(t, "acme")
 	ctx := deadline(t)
-	right, _, _ := rowOf(t, env, row.Account)
 	rogue, err := nkeys.CreateOperator()
 	if err != nil {
 		t.Fatal(err)
@@ -243,8 +241,8 @@ func TestReconcileHealsAForeignJWT(t *testing.T) {
 	if got := onServer(t, env, row.Account); got == text || got == "" {
 		t.Error("the rogue JWT is still on the server")
 	}
-	if now, _, _ := rowOf(t, env, row.Account); now == right {
-		t.Log("the rogue iat was older; nothing had to be signed anew")
+	if now, _, _ := rowOf(t, env, row.Account); now != onServer(t, env, row.Account) {
+		t.Error("the server has not what was signed last")
 	}
 }
 
@@ -387,8 +385,5 @@ func TestManyTenantsReconcile(t *testing.T) {
 	}
 	if got := connLimit(t, env, last); got != 9 {
 		t.Errorf("got %d connections, want 9", got)
-	}
-	if strings.Count(last, "") == 0 {
-		t.Fatal("no account")
 	}
 }

@@ -133,6 +133,13 @@ func (a *Accounts) converge(ctx context.Context, rows []row) error {
 // heal pushes an account again. Where a server has a newer JWT than we ever signed, as after
 // a restore of the database, ours becomes newer: else the nodes would spread theirs.
 func (a *Accounts) heal(ctx context.Context, r row, seen int64) error {
+	now, err := queryRows(ctx, a.pool, selectRow, r.Account)
+	if err != nil {
+		return err
+	}
+	if len(now) == 0 || now[0].IAT != r.IAT {
+		return nil // deleted or signed anew since it was compared
+	}
 	a.log.Info("account differs on a server", slog.String("account", r.Account))
 	if seen >= r.IAT {
 		if _, err := a.resign(ctx, r.Account, seen); err != nil {

@@ -30,6 +30,7 @@ type row struct {
 const rowColumns = `a.account, coalesce(a.name, ''), coalesce(a.tenant_id, ''), a.jwt, a.content, a.iat, a.pushed_iat`
 
 const (
+	selectRow       = `SELECT ` + rowColumns + ` FROM accounts a WHERE a.account = $1`
 	lockRow         = `SELECT ` + rowColumns + ` FROM accounts a WHERE a.account = $1 FOR UPDATE`
 	selectTenantRow = `SELECT ` + rowColumns + ` FROM accounts a WHERE a.tenant_id = $1`
 	// A tenant that is being deleted is no longer to be had anywhere.

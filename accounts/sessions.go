@@ -60,7 +60,7 @@ func (r *Recorder) Run(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if err := r.write(ctx, batch); err != nil {
+		if err := r.write(ctx, batch); err != nil && ctx.Err() == nil {
 			r.dropped.Add(uint64(len(batch)))
 			r.log.Warn("sessions not written", "count", len(batch), "error", err)
 		}
@@ -139,7 +139,7 @@ func (a *Accounts) forgetSessions(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if err := a.deleteSessions(ctx, batch); err != nil {
+		if err := a.deleteSessions(ctx, batch); err != nil && ctx.Err() == nil {
 			a.log.Warn("sessions not forgotten", "count", len(batch), "error", err)
 		}
 	}

@@ -41,7 +41,7 @@ func TestPasswords(t *testing.T) {
 		{"acme/alice", "wrong", "password_wrong", "acme"},
 		{"acme/alice", "", "password_wrong", "acme"},
 		{"acme/alice", secret + "\x00", "password_wrong", "acme"},
-		{"acme/alice", repeat("a", 2000), "password_wrong", "acme"},
+		{"acme/alice", strings.Repeat("a", 2000), "password_wrong", "acme"},
 		{"acme/bob", secret, "password_unset", "acme"},
 		{"acme/bob", "", "password_unset", "acme"},
 		{"acme/nobody", secret, "user_unknown", "acme"},
@@ -191,7 +191,7 @@ func TestHasher(t *testing.T) {
 		{"", hash, false},
 		{"", "", false},     // the decoy is the hash of nothing
 		{secret, "", false}, // nobody
-		{tenant.Secret(repeat("a", maxPassword+1)), hash, false},
+		{tenant.Secret(strings.Repeat("a", maxPassword+1)), hash, false},
 	} {
 		if got, err := h.matches(ctx, c.password, c.hash); err != nil || got != c.want {
 			t.Errorf("matches(%q, %q): got %v, %v, want %v", c.password.Reveal(), c.hash.Reveal(), got, err, c.want)

@@ -67,7 +67,7 @@ func TestTokens(t *testing.T) {
 		{"kid of an address", raw(w.header(set{"kid": "https://evil.example/jwks"}), claims), "token_kid"},
 		{"kid of SQL", raw(w.header(set{"kid": "x' OR '1'='1"}), claims), "token_kid"},
 		{"kid with NUL", raw(w.header(set{"kid": "a\x00b"}), claims), "token_kid"},
-		{"kid too long", raw(w.header(set{"kid": repeat("a", 129)}), claims), "token_kid"},
+		{"kid too long", raw(w.header(set{"kid": strings.Repeat("a", 129)}), claims), "token_kid"},
 		{"no kid", raw(w.header(set{"kid": nil}), claims), "token_kid"},
 		{"kid of no key", raw(w.header(set{"kid": "nobody"}), claims), "token_key_unknown"},
 		{"kid of another tenant's key", signToken(other.tokenKey, w.header(set{"kid": other.kid()}), claims), "token_key_unknown"},
@@ -97,7 +97,7 @@ func TestTokens(t *testing.T) {
 		{"bad UTF-8", raw(w.header(nil), `{"x":"`+"\xff"+`",`+claims[1:]), "token_malformed"},
 		{"text behind", raw(w.header(nil), claims+"{}"), "token_malformed"},
 		{"claims are a list", raw(w.header(nil), "["+claims+"]"), "token_malformed"},
-		{"deep, and nothing of ours", raw(w.header(nil), `{"x":`+repeat("[", 5000)+repeat("]", 5000)+`,`+claims[1:]), ""},
+		{"deep, and nothing of ours", raw(w.header(nil), `{"x":`+strings.Repeat("[", 5000)+strings.Repeat("]", 5000)+`,`+claims[1:]), ""},
 
 		{"another tenant's aud", w.token(set{"aud": "parley:other"}), "token_key_unknown"},
 		{"unknown tenant's aud", w.token(set{"aud": "parley:nobody"}), "tenant_unknown"},
@@ -141,9 +141,9 @@ func TestTokens(t *testing.T) {
 		{"issued in the second of the user", w.token(set{"sub": "young", "iat": made.Unix()}), ""},
 		{"issued before the user", w.token(set{"sub": "young", "iat": made.Unix() - 1}), "token_outdated"},
 
-		{"16 KiB", w.token(set{"x": repeat("a", 11000)}), ""},
-		{"more", w.token(set{"x": repeat("a", 13000)}), "token_too_large"},
-		{"a megabyte", repeat("a", 200<<10), "token_too_large"},
+		{"16 KiB", w.token(set{"x": strings.Repeat("a", 11000)}), ""},
+		{"more", w.token(set{"x": strings.Repeat("a", 13000)}), "token_too_large"},
+		{"a megabyte", strings.Repeat("a", 200<<10), "token_too_large"},
 	} {
 		a := w.ask(withToken(c.token))
 		switch {

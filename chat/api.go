@@ -111,11 +111,11 @@ func (c *Chat) answerAll(ctx context.Context, requests <-chan *nats.Msg) {
 }
 
 func (c *Chat) answer(ctx context.Context, m *nats.Msg) {
-	account, user, op, ok := subject.ParseAPI(m.Subject)
-	if !ok || m.Reply == "" {
+	if m.Reply == "" {
 		c.metrics.unasked.Inc()
 		return
 	}
+	account, user, op, _ := subject.ParseAPI(m.Subject) // what it does not parse, it returns empty
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timing.answer)
 	defer cancel()
 	run, known := operations[op]

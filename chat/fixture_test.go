@@ -34,7 +34,7 @@ var fast = timing{
 // A site is one database, one server and one tenant "acme" with users alice, bob, carol and the
 // revoked rex. Posts go straight to the platform's subjects, as the tenants' imports do.
 type site struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	srv    *server.Server
 	conn   *nats.Conn
@@ -44,7 +44,7 @@ type site struct {
 	ids    atomic.Int64
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), pool: pgtest.NewPool(t)}
 	s.tenant = tenant.Tenant{ID: "acme", Account: "A" + strings.Repeat("B", 55), Limits: tenant.Limits{MessageBytes: 4096}}
@@ -61,7 +61,7 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-func startServer(t *testing.T, dir string, port int) *server.Server {
+func startServer(t testing.TB, dir string, port int) *server.Server {
 	t.Helper()
 	srv, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true,

@@ -41,7 +41,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		queued:    gauge("queued_live_bytes", "Bytes of live messages that wait to be projected."),
 		refused:   vec("refused_posts_total", "Stored posts that the rules refused, by code.", "code"),
 		requests:  vec("api_requests_total", "Requests to the chat API, by operation and code of the answer.", "op", "code"),
-		unasked:   counter("api_dropped_total", "Requests dropped because they have no reply subject or no valid user."),
+		unasked:   counter("api_dropped_total", "Requests dropped because they have no reply subject."),
 	}
 	if r == nil {
 		return m, nil

@@ -116,7 +116,7 @@ func microseconds() uint64 { return uint64(time.Now().UnixMicro()) } //nolint:go
 const (
 	sqlInsertStream = `INSERT INTO streams (stream, tenant_id, account, class, first_seq, last_seq)
 		SELECT $1, tenant_id, account, $3, $4::bigint, $4::bigint - 1 FROM tenants WHERE tenant_id = $2 AND status <> 'deleting'
-		ON CONFLICT (stream) DO NOTHING`
+		ON CONFLICT DO NOTHING`
 	sqlStreamLast = `SELECT last_seq FROM streams WHERE stream = $1`
 )
 

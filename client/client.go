@@ -43,6 +43,7 @@ type Client struct {
 	listeners map[*Listener]struct{}
 	posts     map[*pending]struct{}
 
+	revoked     atomic.Pointer[RevokedError] // set by the notice, before the client stops
 	refusals    atomic.Int64  // in a row, since it was last connected
 	wantRestart chan struct{} // holds one when a forced reconnection is due
 	junk        atomic.Uint64
@@ -97,7 +98,7 @@ func (c *Client) connect(ctx context.Context, o Options) error {
 		return fmt.Errorf("connect to %s: %w", o.URL, err)
 	}
 	c.nc = nc
-	if _, err := nc.Subscribe(subject.Notice(c.user, "*"), c.onNotice); err != nil {
+	if _, err := nc.Subscribe(subject.Notice(c.user, subject.Any), c.onNotice); err != nil {
 		return fmt.Errorf("subscribe to notices: %w", err)
 	}
 	if err := nc.FlushTimeout(connectTimeout); err != nil {
@@ -148,8 +149,12 @@ func (c *Client) stop(why error) {
 	}
 }
 
-// end stops everything but the connection, for the first reason that is given.
+// end stops everything but the connection, for the first reason that is given, unless
+// there is a better one.
 func (c *Client) end(why error) (first bool) {
+	if r := c.revoked.Load(); r != nil {
+		why = r
+	}
 	c.mu.Lock()
 	first = c.err == nil
 	if first {

@@ -47,7 +47,7 @@ func (c *Client) natsOptions(o Options) []nats.Option {
 		nats.IgnoreAuthErrorAbort(),
 		nats.PingInterval(20 * time.Second),
 		nats.TokenHandler(func() string { return c.tokens.current() + c.rooms.suffix() }),
-		nats.DisconnectErrHandler(func(*nats.Conn, error) { c.status.push(Status{State: Reconnecting}) }),
+		nats.DisconnectErrHandler(func(*nats.Conn, error) { c.onDisconnect() }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.onReconnect() }),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) { c.onError(s, err) }),
 		// The connection closes by itself only on a protocol error.
@@ -71,6 +71,14 @@ func (c *Client) reconnectDelay(attempts int) time.Duration {
 		wait = slowWait
 	}
 	return wait + rand.N(wait)
+}
+
+func (c *Client) onDisconnect() {
+	if why := c.revoked.Load(); why != nil {
+		c.stop(why)
+		return
+	}
+	c.status.push(Status{State: Reconnecting})
 }
 
 func (c *Client) onReconnect() {

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go"
+
+	"parley/tenant/subject"
 )
 
 // maxHeld is how many live messages wait for history or for a slow reader; what comes beyond is read from history later.
@@ -42,7 +44,7 @@ type heldMessage struct {
 // With after = 0 it begins with the oldest message that is kept; with a Room's Last,
 // with the next. Messages must be read, though slowly is no harm.
 func (c *Client) Listen(ctx context.Context, r Room, after uint64) (*Listener, error) {
-	place, err := r.place("*")
+	place, err := r.place(subject.Any)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -79,7 +80,19 @@ func (c *Client) onNotice(m *nats.Msg) {
 		c.rooms.add(n.Rooms)
 		c.restart()
 	case NoticeRevoked:
-		c.log.Info("user revoked", "user", c.user)
-		c.stop(&RevokedError{Reason: n.Reason})
+		c.revoke(n.Reason)
+	}
+}
+
+// kickWait is how long a revoked client waits for the server to close its connection.
+const kickWait = time.Second
+
+// revoke stops the client for good: at the kick that follows the notice, so that the
+// revocation counts it among the connections that it closed, or soon where none follows.
+func (c *Client) revoke(reason string) {
+	c.log.Info("user revoked", "user", c.user)
+	why := &RevokedError{Reason: reason}
+	if c.revoked.CompareAndSwap(nil, why) {
+		time.AfterFunc(kickWait, func() { c.stop(why) })
 	}
 }

@@ -33,9 +33,16 @@ func TestRevokedStopsForGood(t *testing.T) {
 	alice, bob := connect(t, s, "alice"), connect(t, s, "bob")
 	lobby := room(t, alice, "lobby")
 	l := listen(t, alice, lobby, 0)
+	carol := connect(t, s, "carol")
 	s.Refuse("alice", true)
 	s.Notify("alice", "revoked", map[string]string{"reason": "left the company"})
+	s.Notify("carol", "revoked", map[string]string{"reason": ""}) // no kick follows
+	s.Kick("alice")
 	<-alice.Done()
+	<-carol.Done()
+	if !errors.As(carol.Err(), new(*client.RevokedError)) {
+		t.Errorf("carol: got %v, want a RevokedError", carol.Err())
+	}
 	for range l.Messages() {
 	}
 	_, postErr := alice.Post(within(t), lobby, client.Draft{Text: "still here?"})

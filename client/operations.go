@@ -107,18 +107,10 @@ func (c *Client) Direct(ctx context.Context, user string) (Room, error) {
 	}{user}, string(id))
 }
 
-// enter runs an operation after which the user is in a room. The answer may hold the
-// room; where it holds less, the room is looked up.
+// enter runs an operation after which the user is in a room, and reads the room as it is for him then.
 func (c *Client) enter(ctx context.Context, op string, body any, id string) (Room, error) {
-	var answer struct {
-		Room json.RawMessage `json:"room"`
-	}
-	if err := c.call(ctx, op, body, &answer); err != nil {
+	if err := c.call(ctx, op, body, nil); err != nil {
 		return Room{}, err
-	}
-	var r Room
-	if json.Unmarshal(answer.Room, &r) == nil {
-		return r, nil
 	}
 	return c.Room(ctx, id)
 }

@@ -45,7 +45,7 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// place is the room's place in subjects with a sender, or "*" for all of them.
+// place is the room's place in subjects with a sender, or subject.Any for all of them.
 func (r Room) place(sender string) (subject.Post, error) {
 	id, errID := tenant.ParseRoomID("room", string(r.ID))
 	_, errKind := tenant.ParseKind(string(r.Kind))

@@ -49,7 +49,7 @@ func parseSignal(r Room, m *nats.Msg) (Signal, bool) {
 // Signals are the signals in a room, the user's own among them, until ctx ends or the
 // client stops; the channel is closed then. What nobody reads in time is dropped.
 func (c *Client) Signals(ctx context.Context, r Room) (<-chan Signal, error) {
-	place, err := r.place("*")
+	place, err := r.place(subject.Any)
 	if err != nil {
 		return nil, err
 	}

@@ -82,14 +82,17 @@ func (f *fake) calls() []string {
 	return slices.Clone(f.ran)
 }
 
-func (f *fake) did(op string) error {
+// did notes that an operation ran, and fails like one whose request was given up meanwhile.
+func (f *fake) did(ctx context.Context, op string) error {
 	f.mu.Lock()
 	f.ran = append(f.ran, op)
 	f.mu.Unlock()
 	if f.hook != nil {
-		return f.hook(op)
+		if err := f.hook(op); err != nil {
+			return err
+		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 func (f *fake) may(a tenant.Actor, s tenant.Scope, t tenant.TenantID) error {
@@ -136,14 +139,14 @@ func (f *fake) Authenticate(ctx context.Context, key tenant.Secret) (tenant.Acto
 	return f.keys.Authenticate(ctx, key)
 }
 
-func (f *fake) CreateTenant(_ context.Context, a tenant.Actor, n tenant.NewTenant) (tenant.Tenant, tenant.Secret, error) {
+func (f *fake) CreateTenant(ctx context.Context, a tenant.Actor, n tenant.NewTenant) (tenant.Tenant, tenant.Secret, error) {
 	if err := first(f.operator(a)); err != nil {
 		return tenant.Tenant{}, "", err
 	}
 	if n.ID == "t1" {
 		return tenant.Tenant{}, "", tenant.ErrConflict
 	}
-	return tenant.Tenant{ID: tenant.TenantID(n.ID), Limits: n.Limits}, "the-secret-key", f.did("create-tenant")
+	return tenant.Tenant{ID: tenant.TenantID(n.ID), Limits: n.Limits}, "the-secret-key", f.did(ctx, "create-tenant")
 }
 
 func (f *fake) Tenant(_ context.Context, a tenant.Actor, t tenant.TenantID) (tenant.Tenant, error) {
@@ -154,21 +157,21 @@ func (f *fake) Tenants(_ context.Context, a tenant.Actor, p tenant.Page) ([]tena
 	return nil, f.operator(a)
 }
 
-func (f *fake) UpdateTenant(_ context.Context, a tenant.Actor, t tenant.TenantID, p tenant.TenantPatch) (tenant.Tenant, error) {
+func (f *fake) UpdateTenant(ctx context.Context, a tenant.Actor, t tenant.TenantID, p tenant.TenantPatch) (tenant.Tenant, error) {
 	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
 		return tenant.Tenant{}, err
 	}
-	return tenant.Tenant{ID: t}, f.did("update-tenant")
+	return tenant.Tenant{ID: t}, f.did(ctx, "update-tenant")
 }
 
-func (f *fake) DeleteTenant(_ context.Context, a tenant.Actor, t tenant.TenantID) error {
+func (f *fake) DeleteTenant(ctx context.Context, a tenant.Actor, t tenant.TenantID) error {
 	if err := first(f.operator(a)); err != nil {
 		return err
 	}
-	return f.did("delete-tenant")
+	return f.did(ctx, "delete-tenant")
 }
 
-func (f *fake) PutUser(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, spec tenant.UserSpec) (tenant.User, bool, error) {
+func (f *fake) PutUser(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, spec tenant.UserSpec) (tenant.User, bool, error) {
 	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
 		return tenant.User{}, false, err
 	}
@@ -176,7 +179,7 @@ func (f *fake) PutUser(_ context.Context, a tenant.Actor, t tenant.TenantID, u t
 	if spec.Name != nil {
 		user.Name = *spec.Name
 	}
-	return user, has(u) != nil, f.did("put-user")
+	return user, has(u) != nil, f.did(ctx, "put-user")
 }
 
 func (f *fake) User(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID) (tenant.User, error) {
@@ -197,46 +200,46 @@ func (f *fake) Users(_ context.Context, a tenant.Actor, t tenant.TenantID, p ten
 	return users, nil
 }
 
-func (f *fake) DeleteUser(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID) error {
+func (f *fake) DeleteUser(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID) error {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), has(u)); err != nil {
 		return err
 	}
-	return f.did("delete-user")
+	return f.did(ctx, "delete-user")
 }
 
-func (f *fake) RevokeUser(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, reason string) (tenant.Revocation, error) {
+func (f *fake) RevokeUser(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, reason string) (tenant.Revocation, error) {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), has(u)); err != nil {
 		return tenant.Revocation{}, err
 	}
-	return tenant.Revocation{Disconnected: 2, Took: 1500 * time.Microsecond}, f.did("revoke-user")
+	return tenant.Revocation{Disconnected: 2, Took: 1500 * time.Microsecond}, f.did(ctx, "revoke-user")
 }
 
-func (f *fake) RestoreUser(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID) (tenant.User, error) {
+func (f *fake) RestoreUser(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID) (tenant.User, error) {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), has(u)); err != nil {
 		return tenant.User{}, err
 	}
-	return tenant.User{ID: u}, f.did("restore-user")
+	return tenant.User{ID: u}, f.did(ctx, "restore-user")
 }
 
-func (f *fake) MintToken(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, ttl time.Duration) (tenant.Secret, time.Time, error) {
+func (f *fake) MintToken(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, ttl time.Duration) (tenant.Secret, time.Time, error) {
 	if err := first(f.may(a, tenant.ScopeChat, t), has(u)); err != nil {
 		return "", time.Time{}, err
 	}
-	return "the-secret-token", time.Unix(int64(ttl/time.Second), 0).UTC(), f.did("mint-token")
+	return "the-secret-token", time.Unix(int64(ttl/time.Second), 0).UTC(), f.did(ctx, "mint-token")
 }
 
-func (f *fake) IssueCreds(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID) (tenant.Secret, error) {
+func (f *fake) IssueCreds(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID) (tenant.Secret, error) {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), has(u)); err != nil {
 		return "", err
 	}
-	return "the-secret-creds\n", f.did("issue-creds")
+	return "the-secret-creds\n", f.did(ctx, "issue-creds")
 }
 
-func (f *fake) CreateRoom(_ context.Context, a tenant.Actor, t tenant.TenantID, n tenant.NewRoom) (tenant.Room, error) {
+func (f *fake) CreateRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, n tenant.NewRoom) (tenant.Room, error) {
 	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
 		return tenant.Room{}, err
 	}
-	return tenant.Room{ID: tenant.RoomID(n.ID), Title: n.Title}, f.did("create-room")
+	return tenant.Room{ID: tenant.RoomID(n.ID), Title: n.Title}, f.did(ctx, "create-room")
 }
 
 func (f *fake) Room(_ context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID) (tenant.Room, error) {
@@ -247,21 +250,21 @@ func (f *fake) Rooms(_ context.Context, a tenant.Actor, t tenant.TenantID, p ten
 	return nil, f.may(a, tenant.ScopeRead, t)
 }
 
-func (f *fake) UpdateRoom(_ context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, p tenant.RoomPatch) (tenant.Room, error) {
+func (f *fake) UpdateRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, p tenant.RoomPatch) (tenant.Room, error) {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), hasRoom(r)); err != nil {
 		return tenant.Room{}, err
 	}
-	return tenant.Room{ID: r}, f.did("update-room")
+	return tenant.Room{ID: r}, f.did(ctx, "update-room")
 }
 
-func (f *fake) DeleteRoom(_ context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID) error {
+func (f *fake) DeleteRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID) error {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), hasRoom(r)); err != nil {
 		return err
 	}
-	return f.did("delete-room")
+	return f.did(ctx, "delete-room")
 }
 
-func (f *fake) PutMember(_ context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, role string) (tenant.Member, error) {
+func (f *fake) PutMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, role string) (tenant.Member, error) {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), hasRoom(r), has(u)); err != nil {
 		return tenant.Member{}, err
 	}
@@ -269,14 +272,14 @@ func (f *fake) PutMember(_ context.Context, a tenant.Actor, t tenant.TenantID, r
 	if err != nil {
 		return tenant.Member{}, err
 	}
-	return tenant.Member{User: u, Role: parsed}, f.did("put-member")
+	return tenant.Member{User: u, Role: parsed}, f.did(ctx, "put-member")
 }
 
-func (f *fake) RemoveMember(_ context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error {
+func (f *fake) RemoveMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), hasRoom(r), has(u)); err != nil {
 		return err
 	}
-	return f.did("remove-member")
+	return f.did(ctx, "remove-member")
 }
 
 func (f *fake) Members(_ context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, p tenant.Page) ([]tenant.Member, error) {
@@ -293,16 +296,16 @@ func (f *fake) Connections(_ context.Context, a tenant.Actor, t tenant.TenantID,
 	return nil, nil
 }
 
-// AuditTrail has items entries, two and two of the same second.
+// AuditTrail has items entries, whose cursors are their places.
 func (f *fake) AuditTrail(_ context.Context, a tenant.Actor, t tenant.TenantID, p tenant.Page) ([]tenant.AuditEntry, error) {
 	if err := f.may(a, tenant.ScopeRead, t); err != nil {
 		return nil, err
 	}
 	var entries []tenant.AuditEntry
 	for n := range f.items {
-		at := time.Unix(int64(100_000-n/2), 0).UTC()
-		if (p.After == "" || at.Format(time.RFC3339Nano) < p.After) && len(entries) < p.Limit {
-			entries = append(entries, tenant.AuditEntry{At: at, Object: fmt.Sprint(n), After: json.RawMessage(`{"a":1}`)})
+		cursor := fmt.Sprintf("%06d", n)
+		if cursor > p.After && len(entries) < p.Limit {
+			entries = append(entries, tenant.AuditEntry{Cursor: cursor, Object: fmt.Sprint(n), After: json.RawMessage(`{"a":1}`)})
 		}
 	}
 	return entries, nil
@@ -320,9 +323,9 @@ func (m fakeMessages) History(_ context.Context, t tenant.TenantID, r tenant.Roo
 	return tenant.HistoryPage{Messages: []tenant.Message{{Seq: 1, Text: text}}}, hasRoom(r)
 }
 
-func (m fakeMessages) Post(_ context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, p tenant.PostRequest) (uint64, error) {
+func (m fakeMessages) Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, p tenant.PostRequest) (uint64, error) {
 	if err := first(hasRoom(r), has(as)); err != nil {
 		return 0, err
 	}
-	return 1 << 60, m.f.did("post-message")
+	return 1 << 60, m.f.did(ctx, "post-message")
 }

@@ -44,14 +44,14 @@ func (c *console) removeMember(ctx context.Context, _ *struct{}) (*struct{}, err
 type memberPage struct {
 	Body struct {
 		Members []tenant.Member `json:"members" nullable:"false"`
-		More    bool            `json:"more"`
+		rest
 	} `nameHint:"MemberPage"`
 }
 
 func (c *console) listMembers(ctx context.Context, in *pageQuery) (*memberPage, error) {
 	call, out := callOf(ctx), &memberPage{}
 	var err error
-	out.Body.Members, out.Body.More, err = list(ctx, *in, func(m tenant.Member) string { return string(m.User) },
+	out.Body.Members, out.Body.rest, err = list(ctx, *in, func(m tenant.Member) string { return string(m.User) },
 		func(ctx context.Context, p tenant.Page) ([]tenant.Member, error) {
 			return c.service.Members(ctx, call.actor, call.tenant, call.room, p)
 		})

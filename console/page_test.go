@@ -37,7 +37,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestTrails pages through entries of which two have each time: none may get lost between pages.
+// TestTrails pages through entries by the cursor that each page gives.
 func TestTrails(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ items, limit int }{

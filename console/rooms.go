@@ -49,14 +49,14 @@ func answerRoom(r tenant.Room, err error) (*oneRoom, error) {
 type roomPage struct {
 	Body struct {
 		Rooms []tenant.Room `json:"rooms" nullable:"false"`
-		More  bool          `json:"more"`
+		rest
 	} `nameHint:"RoomPage"`
 }
 
 func (c *console) listRooms(ctx context.Context, in *pageQuery) (*roomPage, error) {
 	call, out := callOf(ctx), &roomPage{}
 	var err error
-	out.Body.Rooms, out.Body.More, err = list(ctx, *in, func(r tenant.Room) string { return string(r.ID) },
+	out.Body.Rooms, out.Body.rest, err = list(ctx, *in, func(r tenant.Room) string { return string(r.ID) },
 		func(ctx context.Context, p tenant.Page) ([]tenant.Room, error) {
 			return c.service.Rooms(ctx, call.actor, call.tenant, p)
 		})

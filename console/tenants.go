@@ -59,14 +59,14 @@ func (c *console) getTenant(ctx context.Context, _ *struct{}) (*oneTenant, error
 type tenantPage struct {
 	Body struct {
 		Tenants []tenant.Tenant `json:"tenants" nullable:"false"`
-		More    bool            `json:"more"`
+		rest
 	} `nameHint:"TenantPage"`
 }
 
 func (c *console) listTenants(ctx context.Context, in *pageQuery) (*tenantPage, error) {
 	out := &tenantPage{}
 	var err error
-	out.Body.Tenants, out.Body.More, err = list(ctx, *in, func(t tenant.Tenant) string { return string(t.ID) },
+	out.Body.Tenants, out.Body.rest, err = list(ctx, *in, func(t tenant.Tenant) string { return string(t.ID) },
 		func(ctx context.Context, p tenant.Page) ([]tenant.Tenant, error) {
 			return c.service.Tenants(ctx, callOf(ctx).actor, p)
 		})
@@ -75,10 +75,10 @@ func (c *console) listTenants(ctx context.Context, in *pageQuery) (*tenantPage, 
 
 type tenantPatch struct {
 	Body struct {
-		Name     *string        `json:"name,omitempty" maxLength:"200"`
-		Timezone *string        `json:"timezone,omitempty" maxLength:"200"`
-		Limits   *tenant.Limits `json:"limits,omitempty" doc:"All of them; the operator's"`
-		Status   *tenant.Status `json:"status,omitempty" enum:"active,suspended" doc:"The operator's"`
+		Name     *string          `json:"name,omitempty" maxLength:"200"`
+		Timezone *string          `json:"timezone,omitempty" maxLength:"200"`
+		Limits   map[string]int64 `json:"limits,omitempty" doc:"Those that change, by name, as users; 0: the plan's; the operator's"`
+		Status   *tenant.Status   `json:"status,omitempty" enum:"active,suspended" doc:"The operator's"`
 	} `nameHint:"TenantPatch"`
 }
 

@@ -68,14 +68,14 @@ func answerUser(u tenant.User, err error) (*oneUser, error) {
 type userPage struct {
 	Body struct {
 		Users []tenant.User `json:"users" nullable:"false"`
-		More  bool          `json:"more"`
+		rest
 	} `nameHint:"UserPage"`
 }
 
 func (c *console) listUsers(ctx context.Context, in *pageQuery) (*userPage, error) {
 	call, out := callOf(ctx), &userPage{}
 	var err error
-	out.Body.Users, out.Body.More, err = list(ctx, *in, func(u tenant.User) string { return string(u.ID) },
+	out.Body.Users, out.Body.rest, err = list(ctx, *in, func(u tenant.User) string { return string(u.ID) },
 		func(ctx context.Context, p tenant.Page) ([]tenant.User, error) {
 			return c.service.Users(ctx, call.actor, call.tenant, p)
 		})

@@ -62,6 +62,17 @@ func (l *Limits) fields() []limitField {
 	}
 }
 
+// set changes one limit by its JSON name, and reports whether there is one of that name.
+func (l *Limits) set(name string, v int64) bool {
+	for _, f := range l.fields() {
+		if f.name == name {
+			*f.value = v
+			return true
+		}
+	}
+	return false
+}
+
 // check adds what is out of range to f.
 func (l Limits) check(f faults) {
 	most := maxLimits.fields()

@@ -18,7 +18,7 @@ type NewTenant struct {
 type TenantPatch struct {
 	Name     *string
 	Timezone *string
-	Limits   *Limits
+	Limits   map[string]int64 // by their JSON names; those that are not named stay
 	Status   *Status
 }
 
@@ -150,9 +150,11 @@ func (p TenantPatch) check() error {
 	if p.Timezone != nil {
 		checkTimezone(f, "timezone", *p.Timezone)
 	}
-	if p.Limits != nil {
-		p.Limits.check(f)
+	var limits Limits
+	for name, v := range p.Limits {
+		f.check(limits.set(name, v), "limits."+name, "there is no such limit")
 	}
+	limits.check(f)
 	if p.Status != nil {
 		f.check(*p.Status == Active || *p.Status == Suspended, "status", "must be active or suspended")
 	}
@@ -166,8 +168,8 @@ func (p TenantPatch) apply(t Tenant) Tenant {
 	if p.Timezone != nil {
 		t.Timezone = *p.Timezone
 	}
-	if p.Limits != nil {
-		t.Limits = *p.Limits
+	for name, v := range p.Limits {
+		t.Limits.set(name, v)
 	}
 	if p.Status != nil {
 		t.Status = *p.Status

@@ -69,6 +69,7 @@ func TestBadInputOverHTTP(t *testing.T) {
 		{"post of nobody", "POST", "/v1/tenants/acme/rooms/lobby/messages", `{"as":"carol","text":"x"}`, 0, "", ""},
 		{"post without a right", "POST", "/v1/tenants/acme/rooms/news/messages", `{"as":"bob","text":"x"}`, 403, "forbidden", ""},
 		{"limit of a list", "GET", "/v1/tenants/acme/users?limit=0", ``, 422, "invalid", "limit"},
+		{"place in a list", "GET", "/v1/tenants/acme/audit?after=yesterday", ``, 422, "invalid", "after"},
 		{"large body", "POST", "/v1/tenants", `{"id":"` + strings.Repeat("x", 1<<20+1) + `"}`, 413, "too_large", ""},
 		{"unknown route", "GET", "/v1/nothing", ``, 404, "not_found", ""},
 	} {

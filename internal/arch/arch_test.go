@@ -57,7 +57,11 @@ var layers = map[string][]string{
 		"tenant", "tenant/grant", "tenant/pgstore", "tenant/subject",
 		"internal/embednats", "internal/embedpg", "internal/obs", "internal/run",
 	},
-	"cmd/parley": {"client", "internal/app", "internal/run", "tenant"},
+	"cmd/parley": {"client", "internal/app", "internal/run", "internal/termchat", "tenant"},
+
+	// The chat in a terminal, and what measures the whole beside a bare NATS server.
+	"internal/termchat": {"client", "tenant"},
+	"internal/bench":    {"client", "internal/app", "tenant", "tenant/grant", "tenant/subject"},
 }
 
 // examples are programs of their own that show the client, or how to do without it.

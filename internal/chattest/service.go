@@ -1,6 +1,7 @@
 package chattest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -22,9 +23,21 @@ type entry struct {
 }
 
 type request struct {
-	Room, User, Query  string
+	Room, User         string
 	Seq, Before, After uint64
 	Limit              int
+}
+
+type roomsRequest struct {
+	Query, After string
+	Limit        int
+}
+
+// decode is as strict as the service.
+func decode(body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
 }
 
 func (s *Server) serve(m *nats.Msg) {
@@ -51,13 +64,12 @@ func (s *Server) serve(m *nats.Msg) {
 
 func (s *Server) answer(op, user string, body []byte) map[string]any {
 	var q request
-	after := struct{ After string }{}
-	if op == "rooms" { // after is an id there
-		_ = json.Unmarshal(body, &after)
-		var rest struct{ Query string }
-		_ = json.Unmarshal(body, &rest)
-		q.Query = rest.Query
-	} else if err := json.Unmarshal(body, &q); err != nil {
+	var list roomsRequest
+	var into any = &q
+	if op == "rooms" {
+		into = &list
+	}
+	if err := decode(body, into); err != nil {
 		return refuse(tenant.CodeInvalid, err.Error())
 	}
 	s.mu.Lock()
@@ -66,7 +78,7 @@ func (s *Server) answer(op, user string, body []byte) map[string]any {
 	case "whoami":
 		return map[string]any{"user": user, "tenant": "acme", "name": strings.ToUpper(user[:1]) + user[1:]}
 	case "rooms":
-		return map[string]any{"rooms": s.roomsOf(user, q.Query, after.After)}
+		return map[string]any{"rooms": s.roomsOf(user, list.Query, list.After)}
 	case "direct":
 		id, err := tenant.DirectRoomID(tenant.UserID(user), tenant.UserID(q.User))
 		if err != nil {
@@ -75,7 +87,7 @@ func (s *Server) answer(op, user string, body []byte) map[string]any {
 		if s.room(string(id)) == nil {
 			s.rooms = append(s.rooms, &Room{ID: string(id), Kind: tenant.Direct, Members: []string{user, q.User}})
 		}
-		return map[string]any{"room": string(id)}
+		return map[string]any{"room": s.room(string(id)).json()}
 	case "unread":
 		var n int64
 		for _, r := range s.rooms {
@@ -94,7 +106,7 @@ func (s *Server) answer(op, user string, body []byte) map[string]any {
 		if !slices.Contains(r.Members, user) {
 			r.Members = append(r.Members, user)
 		}
-		return map[string]any{"room": s.roomJSON(r, user)}
+		return map[string]any{"room": r.json()}
 	}
 	if !r.has(user) {
 		return refuse(tenant.CodeNotFound, "no such room")
@@ -137,6 +149,11 @@ func (s *Server) roomsOf(user, query, after string) []any {
 		}
 	}
 	return all
+}
+
+// json is the room as it is for everybody.
+func (r *Room) json() map[string]any {
+	return map[string]any{"id": r.ID, "kind": r.Kind, "class": "std", "title": r.Title, "state": "active", "members": len(r.Members)}
 }
 
 func (s *Server) roomJSON(r *Room, user string) map[string]any {

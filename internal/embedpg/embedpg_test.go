@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -356,6 +357,40 @@ func parent(t *testing.T, dir string) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(line)
 }
 
+// TestKilledWhileStarting: the server must hear of its parent's death from its first moment on,
+// also where the parent is a shell's background job, which ignores SIGINT.
+func TestKilledWhileStarting(t *testing.T) {
+	t.Parallel()
+	dir := used(t)
+	cmd := exec.Command("sh", "-c", `trap "" INT; exec "$0"`, os.Args[0])
+	cmd.Env = append(os.Environ(), helperDir+"="+dir)
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a server starts", func() bool { return len(servers(t, dir)) > 0 })
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	eventually(t, "the server ends with its parent", func() bool { return len(servers(t, dir)) == 0 })
+}
+
+// servers are the process ids of the servers of a folder, those without a pid file too.
+func servers(t *testing.T, dir string) (pids []string) {
+	t.Helper()
+	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		if line, err := os.ReadFile(path); err == nil && bytes.Contains(line, []byte("\x00-D\x00"+filepath.Join(dir, "data")+"\x00")) {
+			pids = append(pids, filepath.Base(filepath.Dir(path)))
+		}
+	}
+	return pids
+}
+
 func TestKilledParentLeavesNoServer(t *testing.T) {
 	t.Parallel()
 	dir := used(t)
@@ -401,13 +436,7 @@ func TestOrphanIsStopped(t *testing.T) {
 	args := strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")
 	stop(t, s)
 
-	orphan := exec.Command(args[0], args[1:]...)
-	orphan.SysProcAttr = asOwnerOf(t, filepath.Join(dir, "data"))
-	if err := orphan.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- orphan.Wait() }()
+	ended := adopt(t, exec.Command(args[0], args[1:]...), filepath.Join(dir, "data"))
 	eventually(t, "the orphan answers", func() bool {
 		_, err := tryQuery[int](testContext(t), s.URL(), "SELECT v FROM kept")
 		return err == nil
@@ -426,18 +455,24 @@ func TestOrphanIsStopped(t *testing.T) {
 	}
 }
 
-// asOwnerOf runs a command as the user that a folder belongs to.
-func asOwnerOf(t *testing.T, dir string) *syscall.SysProcAttr {
+// adopt runs a command as the user that a folder belongs to, until it ends, or this process.
+func adopt(t *testing.T, cmd *exec.Cmd, dir string) (ended chan error) {
 	t.Helper()
 	info, err := os.Stat(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := info.Sys().(*syscall.Stat_t)
-	if int(st.Uid) == os.Geteuid() {
-		return nil
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+	if st := info.Sys().(*syscall.Stat_t); int(st.Uid) != os.Geteuid() {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: st.Uid, Gid: st.Gid}
 	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: st.Uid, Gid: st.Gid}}
+	ended = make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		ended <- cmd.Run()
+	}()
+	return ended
 }
 
 func TestKilledWithAllItsServers(t *testing.T) {

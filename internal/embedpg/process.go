@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strings"
 	"syscall"
@@ -69,6 +70,15 @@ type process struct {
 	err  error
 }
 
+// hearInterrupts lets children of this process get SIGINT. A shell starts background jobs with it
+// ignored, children inherit that, and the signal of a parent's death would be lost on a
+// server that is just starting. For this process it changes nothing: nobody reads the channel.
+func hearInterrupts() {
+	if signal.Ignored(syscall.SIGINT) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	}
+}
+
 // launch starts cmd and waits for it in a goroutine that keeps its thread: the kernel sends the
 // parent-death signal when the THREAD that forked ends, and Go ends threads at will.
 // Where output is not nil, stderr and stdout go there until the process is gone.
@@ -78,6 +88,7 @@ func launch(cmd *exec.Cmd, output io.Writer) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	hearInterrupts()
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()

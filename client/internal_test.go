@@ -1,0 +1,115 @@
+package client
+
+import (
+	"encoding/base64"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"pgregory.net/rapid"
+
+	"parley/tenant"
+)
+
+// Whatever comes in whatever order, each sequence is accepted once, and late exactly
+// where a greater one went before.
+func TestMergeAcceptsOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		after := rapid.Uint64Range(0, 20).Draw(t, "after")
+		m := newMerge(after)
+		seen, last := map[uint64]bool{}, after
+		for _, seq := range rapid.SliceOf(rapid.Uint64Range(1, 60)).Draw(t, "sequences") {
+			switch rapid.IntRange(0, 9).Draw(t, "event") {
+			case 0:
+				m.broken()
+			case 1:
+				m.mended()
+			}
+			ok, late := m.accept(seq)
+			if want := seq > after && !seen[seq]; ok != want || late != (want && seq < last) {
+				t.Fatalf("sequence %d behind %d: got %v, late %v", seq, last, ok, late)
+			}
+			seen[seq], last = true, max(last, seq)
+		}
+	})
+}
+
+func TestMergeIsBounded(t *testing.T) {
+	t.Parallel()
+	m := newMerge(0)
+	for seq := range uint64(3 * maxSeenOpen) {
+		m.accept(seq + 1)
+	}
+	if len(m.seen) != maxSeenOpen || m.cursor != 0 {
+		t.Errorf("with history owed: got %d seen and cursor %d, want %d and 0", len(m.seen), m.cursor, maxSeenOpen)
+	}
+	m.mended()
+	if len(m.seen) != maxSeen || m.cursor != 3*maxSeenOpen {
+		t.Errorf("mended: got %d seen and cursor %d", len(m.seen), m.cursor)
+	}
+	if ok, _ := m.accept(1); ok {
+		t.Error("what was forgotten is accepted again")
+	}
+}
+
+func TestLifeOfToken(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	token := func(claims string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".sig"
+	}
+	for in, want := range map[string]time.Duration{
+		"opaque":                         0,
+		"a.b.c":                          0,
+		token(`{}`):                      0,
+		token(`{"exp":"soon"}`):          0,
+		token(`{"exp":1e300}`):           0,
+		token(`{"exp":1800000060}`):      time.Minute,
+		token(`{"exp":1800000060.5}`):    time.Minute,
+		token(`{"exp":1}`):               0,
+		token(`{"exp":1800000060`) + "x": 0,
+	} {
+		if got := lifeOf(in, now); got != want {
+			t.Errorf("lifeOf(%q): got %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestParseAck(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]tenant.Code{
+		`{"stream":"s","seq":5}`: "",
+		`{"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"}}`: tenant.CodeLimitReached,
+		`{"error":{"code":400,"err_code":10054,"description":"message size"}}`:           tenant.CodeTooLarge,
+		`{"error":{"code":503,"err_code":10008,"description":"unavailable"}}`:            tenant.CodeUnavailable,
+		`{"error":{"code":400,"err_code":10111,"description":"rollup not permitted"}}`:   tenant.CodeInvalid,
+		`{"seq":0}`: tenant.CodeInternal, `{}`: tenant.CodeInternal, `null`: tenant.CodeInternal, ``: tenant.CodeInternal,
+		`{"seq":5} {"seq":6}`: tenant.CodeInternal, `{"seq":-1}`: tenant.CodeInternal,
+	} {
+		_, err := parseAck([]byte(in))
+		var got tenant.Code
+		if e, ok := err.(*Error); ok { //nolint:errorlint // made in place
+			got = e.Code
+		}
+		if got != want {
+			t.Errorf("parseAck(%s): got code %q, want %q", in, got, want)
+		}
+	}
+}
+
+// What decodes is a message of the room, whatever was thrown at it.
+func FuzzParseLive(f *testing.F) {
+	f.Add("live.std.open.lobby.bob", []byte(`{"text":"hi"}`), "7", "2026-11-22T10:00:00Z")
+	f.Add("live.std.open.lobby._", []byte(`{"event":"joined","user":5}`), "7", "2026-11-22T10:00:00Z")
+	f.Add("live.std.direct.a.b.c", []byte(`null`), "-7", "now")
+	r := Room{ID: "lobby", Kind: tenant.Open, Class: tenant.Std}
+	f.Fuzz(func(t *testing.T, subject string, data []byte, seq, at string) {
+		m, err := parseLive(r, &nats.Msg{Subject: subject, Data: data, Header: nats.Header{
+			"Nats-Stream": {"s"}, "Nats-Subject": {"x"}, "Nats-Sequence": {seq}, "Nats-Time-Stamp": {at}}})
+		if err == nil && (fmt.Sprintf("live.std.open.lobby.%s", m.Sender) != subject || m.Seq == 0) {
+			t.Errorf("got %+v from %q", m, subject)
+		}
+	})
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+// body is a message of 128 bytes.
+var body = fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("x", 128-len(`{"text":""}`)))
+
+// posts measures acknowledged posts into one room, against posts into a stream of a bare server.
+func posts(ctx context.Context, b *bench) error {
+	if err := makeStream(ctx, b.plain.NATS); err != nil {
+		return err
+	}
+	var groups [][]result
+	for _, size := range []struct{ senders, posts int }{{1, 1000}, {16, 2000}, {64, 4000}} {
+		r, err := b.posts(ctx, size.senders, max(b.count(size.posts), size.senders))
+		if err != nil {
+			return err
+		}
+		groups = append(groups, r)
+	}
+	fmt.Fprintf(b.out, "\n## Posts with acknowledgement\n\n%d bytes with a message id, one in flight for each sender; %d rounds. "+
+		"Parley's CPU includes bringing them into the database.\n", len(body), b.rounds())
+	tell(b.out, "post", groups...)
+	return nil
+}
+
+func (b *bench) posts(ctx context.Context, senders, n int) ([]result, error) {
+	raw, err := dialAll(senders, b.plain.NATS, func(int) nats.Option { return nats.UserInfo(bareUser, barePassword) })
+	defer closeAll(raw)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := dialAll(senders, b.parley.NATS, func(i int) nats.Option { return nats.Token(b.account.tokens[i]) })
+	defer closeAll(ours)
+	if err != nil {
+		return nil, err
+	}
+	each, name := n/senders, fmt.Sprintf("senders: %d, ", senders)
+	return interleave(ctx, b.rounds(), []variant{
+		{name + "raw stream", b.plain, each * senders, func(ctx context.Context) (outcome, error) {
+			return postAll(ctx, raw, each)
+		}},
+		{name + "Parley", b.parley, each * senders, func(ctx context.Context) (outcome, error) {
+			o, err := postAll(ctx, ours, each)
+			return o, errors.Join(err, b.api.projected(ctx))
+		}},
+	})
+}
+
+// makeStream makes a stream like those of a tenant, without the republishing.
+func makeStream(ctx context.Context, url string) error {
+	nc, err := dial(url, userID(0), nats.UserInfo(bareUser, barePassword))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: "raw", Subjects: []string{subject.ChatAll}, Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld,
+		MaxAge: 90 * 24 * time.Hour, MaxBytes: 1 << 32, MaxMsgSize: 65 << 10, Duplicates: 2 * time.Minute, AllowDirect: true,
+	})
+	return err
+}
+
+// dialAll opens n connections of the users in turn. Those that it returns are open, also with an error.
+func dialAll(n int, url string, proof func(user int) nats.Option) ([]*nats.Conn, error) {
+	all := make([]*nats.Conn, n)
+	err := parallel(n, func(i int) (err error) {
+		all[i], err = dial(url, userID(i%users), proof(i%users))
+		return err
+	})
+	return all, err
+}
+
+func closeAll(conns []*nats.Conn) {
+	for _, nc := range conns {
+		if nc != nil {
+			nc.Close()
+		}
+	}
+}
+
+// postAll has each connection post in the room, one post after the other.
+func postAll(ctx context.Context, conns []*nats.Conn, each int) (o outcome, err error) {
+	took, errs := make([][]time.Duration, len(conns)), make([]error, len(conns))
+	begun := time.Now()
+	var wg sync.WaitGroup
+	for i, nc := range conns {
+		wg.Go(func() {
+			for range each {
+				start := time.Now()
+				if errs[i] = post(ctx, nc, userID(i)); errs[i] != nil {
+					return
+				}
+				took[i] = append(took[i], time.Since(start))
+			}
+		})
+	}
+	wg.Wait()
+	o.wall = time.Since(begun)
+	for _, t := range took {
+		o.each = append(o.each, t...)
+	}
+	return o, errors.Join(errs...)
+}
+
+// post posts once and wants the stream's word for it.
+func post(ctx context.Context, nc *nats.Conn, u tenant.UserID) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	m := nats.NewMsg(room(u).Chat())
+	m.Data = body
+	m.Header.Set("Nats-Msg-Id", rand.Text())
+	reply, err := nc.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return fmt.Errorf("post on %s: %w", m.Subject, err)
+	}
+	return checkAck(reply)
+}
+
+// room is the place of a user's posts.
+func room(u tenant.UserID) subject.Post {
+	return subject.Post{Class: tenant.Std, Kind: tenant.Open, Room: roomID, Sender: string(u)}
+}
