@@ -157,10 +157,9 @@ func (a *Accounts) closeNew(ctx context.Context, conns []conn, seen map[sessionK
 	return a.closeAll(ctx, fresh)
 }
 
-// closeAll closes connections and counts those that were still open.
+// closeAll closes connections and counts those that were still open. However many they are,
+// it gives up only when the servers close none for a while.
 func (a *Accounts) closeAll(ctx context.Context, conns []conn) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	q := a.box.inquire(len(conns))
 	defer q.close()
 	for i, c := range conns {
@@ -170,7 +169,7 @@ func (a *Accounts) closeAll(ctx context.Context, conns []conn) (int, error) {
 	}
 	closed := 0
 	for range conns {
-		_, answer, err := q.answer(ctx)
+		answer, err := q.next(ctx)
 		if errors.Is(err, errNoResponders) {
 			continue // the server is gone, and the connection with it
 		}

@@ -164,7 +164,7 @@ func TestKickAmongMany(t *testing.T) {
 	row := env.NewTenant(t, "acme")
 	newCallout(t, env, row)
 	for i := range 500 {
-		env.UserConn(t, row, tenant.UserID(fmt.Sprintf("u%d", i)), anything())
+		env.UserConn(t, row, tenant.UserID(fmt.Sprintf("u%d", i)), anything(), nats.NoReconnect())
 	}
 	ctx := deadline(t)
 	var took []time.Duration
@@ -199,7 +199,7 @@ func TestKickTurnsPages(t *testing.T) {
 		limit <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-limit }()
-			env.UserConn(t, row, "alice", anything())
+			env.UserConn(t, row, "alice", anything(), nats.NoReconnect())
 		})
 	}
 	wg.Wait()

@@ -92,3 +92,11 @@ func (q *inquiry) answer(ctx context.Context) (int, []byte, error) {
 		return i, m.Data, err
 	}
 }
+
+// next waits for one answer, at most requestTimeout.
+func (q *inquiry) next(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, answer, err := q.answer(ctx)
+	return answer, err
+}

@@ -19,9 +19,6 @@ func BenchmarkProject(b *testing.B) {
 	s.texts("town")
 	const senders = 16
 	b.ResetTimer()
-	stop := make(chan bool)
-	go zzReport(s, stop)
-	defer close(stop)
 	var wg sync.WaitGroup
 	for i := range senders {
 		wg.Go(func() {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,17 +52,14 @@ func (p *projector) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var faults []error
 	for _, w := range wanted {
-		info := have[w.name]
-		if info == nil {
-			continue
-		}
-		p.behind(w.name, info.State.LastSeq)
-		if err := p.compareOne(ctx, w, info); err != nil {
-			return err
+		if info := have[w.name]; info != nil {
+			p.behind(w.name, info.State.LastSeq)
+			faults = append(faults, p.compareOne(ctx, w, info))
 		}
 	}
-	return p.chat.heal(ctx, wanted, have)
+	return errors.Join(append(faults, p.chat.heal(ctx, wanted, have))...)
 }
 
 func (p *projector) compareOne(ctx context.Context, w wantedStream, info *jetstream.StreamInfo) error {

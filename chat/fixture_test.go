@@ -31,8 +31,8 @@ var fast = timing{
 	check: 100 * time.Millisecond, retry: 20 * time.Millisecond, readWait: patience, readPoll: 5 * time.Millisecond,
 }
 
-// A site is one database, one server and one tenant "acme" with users alice, bob, carol and the
-// revoked rex. Posts go straight to the platform's subjects, as the tenants' imports do.
+// A site is one database, one server and one tenant "acme" with users alice, bob, carol, the
+// revoked rex and the backend bot. Posts go straight to the platform's subjects, as the tenants' imports do.
 type site struct {
 	t      testing.TB
 	dir    string
@@ -56,6 +56,7 @@ func newSite(t testing.TB) *site {
 		s.exec(`INSERT INTO users (tenant_id, user_id, kind, name, status, created_at) VALUES ('acme', $1, 'person', $2, 'active', now())`, u, "Name of "+u)
 	}
 	s.exec(`UPDATE users SET status = 'revoked' WHERE user_id = 'rex'`)
+	s.exec(`INSERT INTO users (tenant_id, user_id, kind, name, status, created_at) VALUES ('acme', 'bot', 'service', 'Bot', 'active', now())`)
 	s.chat = s.newChat(s.conn, s.pool)
 	s.ensure(tenant.Std)
 	return s

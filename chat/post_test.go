@@ -45,10 +45,13 @@ func TestPostFollowsTheRules(t *testing.T) {
 		{"club", "bob", "hello", ""},
 		{"club", "carol", "hello", tenant.CodeForbidden},
 		{"club", "alice", "hello", tenant.CodeNotFound},
+		{"club", "bot", "hello", ""},
+		{"news", "bot", "hello", ""},
 		{"cold", "alice", "hello", tenant.CodeForbidden},
 		{"first", "alice", "hello", ""},
 		{"alice.bob", "alice", "hello", ""},
 		{"alice.bob", "carol", "hello", tenant.CodeNotFound},
+		{"alice.bob", "bot", "hello", tenant.CodeNotFound},
 		{"alice.rex", "alice", "hello", tenant.CodeNotFound},
 	} {
 		before := query[int](s, `SELECT count(*) FROM messages`)

@@ -44,8 +44,8 @@ type Client struct {
 	posts     map[*pending]struct{}
 
 	revoked     atomic.Pointer[RevokedError] // set by the notice, before the client stops
-	refusals    atomic.Int64  // in a row, since it was last connected
-	wantRestart chan struct{} // holds one when a forced reconnection is due
+	refusals    atomic.Int64                 // in a row, since it was last connected
+	wantRestart chan struct{}                // holds one when a forced reconnection is due
 	junk        atomic.Uint64
 	doubles     atomic.Uint64
 }

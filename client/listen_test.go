@@ -171,6 +171,7 @@ func TestLiveGoesOnWithoutHistory(t *testing.T) {
 		return nil
 	})
 	l := listen(t, alice, lobby, 0)
+	subscribed(t, alice)
 	s.Say("lobby", "bob", "live")
 	if got := next(t, l, 1)[0]; got.Text != "live" {
 		t.Fatalf("got %q, want live", got.Text)

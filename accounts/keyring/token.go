@@ -10,9 +10,6 @@ import (
 	"parley/tenant"
 )
 
-// tokenIssuer is the iss of the tokens that Parley signs.
-const tokenIssuer = "parley"
-
 type tokenHeader struct {
 	Alg string `json:"alg"`
 	Kid string `json:"kid"`
@@ -43,7 +40,7 @@ func (k *Keyring) Token(key tenant.SealedKey, t tenant.TenantID, u tenant.UserID
 		return "", err
 	}
 	body, err := part(tokenClaims{
-		Issuer: tokenIssuer, Audience: tenant.TokenAudience(t), Subject: string(u),
+		Issuer: tenant.TokenIssuer, Audience: tenant.TokenAudience(t), Subject: string(u),
 		IssuedAt: issued.Unix(), Expires: expires.Unix(), ID: rand.Text(),
 	})
 	if err != nil {

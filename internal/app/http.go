@@ -54,7 +54,7 @@ func closing(l net.Listener) func(context.Context) error {
 	}
 }
 
-// startHTTP opens the API and the metrics, tells that all is ready, and has the clients drained at the end.
+// startHTTP opens the API and the metrics, and tells that all is ready.
 func (a *app) startHTTP(_ context.Context, l listeners) error {
 	token, err := a.dir.operatorToken()
 	if err != nil {
@@ -66,10 +66,6 @@ func (a *app) startHTTP(_ context.Context, l listeners) error {
 	if err != nil {
 		return err
 	}
-	a.onStop("nats clients", func(ctx context.Context) error {
-		a.server.Stop(ctx)
-		return nil
-	})
 	a.serve("http", console.NewServer(handler, a.Logger), l.http)
 	a.serve("metrics", &http.Server{Handler: a.health(), ReadHeaderTimeout: 5 * time.Second}, l.metrics)
 	scheme := "http://"

@@ -30,8 +30,8 @@ func (a *app) startNATS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.onStop("nats", func(context.Context) error {
-		a.server.Kill() // the clients were drained before the roles were stopped
+	a.onStop("nats", func(ctx context.Context) error {
+		a.server.Stop(ctx) // tells the clients to go, and drains them
 		return nil
 	})
 	return nil

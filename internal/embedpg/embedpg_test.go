@@ -1,186 +1,18 @@
 package embedpg_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"parley/internal/embedpg"
 )
-
-// helperDir tells a copy of the test binary to be a parent that will be killed.
-const helperDir = "EMBEDPG_TEST_HELPER_DIR"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(helperDir); dir != "" {
-		os.Exit(helper(dir))
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if dir, err := template(); err == nil {
-			os.RemoveAll(dir)
-		}
-		os.Exit(code)
-	}))
-}
-
-// template is a folder of a server that was started once and stopped: copying it takes a
-// tenth of the time of a first start.
-var template = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "embedpg-template")
-	if err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	s, err := embedpg.Start(ctx, embedpg.Config{Dir: dir, Volatile: true})
-	if err != nil {
-		return "", err
-	}
-	return dir, s.Stop(ctx)
-})
-
-// used is a folder of its own that a server was started in before.
-func used(t *testing.T) string {
-	t.Helper()
-	from, err := template()
-	if err != nil {
-		t.Fatalf("making the template: %v", err)
-	}
-	dir := folder(t)
-	if out, err := exec.Command("cp", "-a", filepath.Join(from, "data"), dir).CombinedOutput(); err != nil {
-		t.Fatalf("copying the template: %v: %s", err, out)
-	}
-	return dir
-}
-
-// helper starts a server, prints one line, and stays until it is killed or its stdin ends.
-func helper(dir string) int {
-	s, err := embedpg.Start(context.Background(), embedpg.Config{Dir: dir, Volatile: true})
-	if err != nil {
-		io.WriteString(os.Stdout, "error: "+err.Error()+"\n")
-		return 1
-	}
-	io.WriteString(os.Stdout, s.URL()+"\n")
-	io.Copy(io.Discard, os.Stdin)
-	return 0
-}
-
-func testContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// folder is one that the server's user can enter and whose path is short.
-func folder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "embedpg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func start(t *testing.T, cfg embedpg.Config) *embedpg.Server {
-	t.Helper()
-	s, err := embedpg.Start(testContext(t), cfg)
-	if err != nil {
-		t.Fatalf("Start: %v", err)
-	}
-	t.Cleanup(func() { stop(t, s) })
-	return s
-}
-
-func stop(t *testing.T, s *embedpg.Server) {
-	t.Helper()
-	if err := s.Stop(context.Background()); err != nil {
-		t.Errorf("Stop: %v", err)
-	}
-}
-
-func exec1(t *testing.T, url, sql string) {
-	t.Helper()
-	query[int](t, url, sql+"; SELECT 1")
-}
-
-// query returns the one value of the last statement of sql.
-func query[T any](t *testing.T, url, sql string) T {
-	t.Helper()
-	v, err := tryQuery[T](testContext(t), url, sql)
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return v
-}
-
-func tryQuery[T any](ctx context.Context, url, sql string) (v T, err error) {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return v, err
-	}
-	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
-	i := strings.LastIndex(sql, ";")
-	if i >= 0 {
-		if _, err := conn.Exec(ctx, sql[:i]); err != nil {
-			return v, err
-		}
-	}
-	return v, conn.QueryRow(ctx, sql[i+1:]).Scan(&v)
-}
-
-// eventually polls until ok says so.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.After(time.Minute); !ok(); {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("%s: not within a minute", what)
-		}
-	}
-}
-
-func serverPid(t *testing.T, dir string) int {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pid
-}
-
-// alive reports whether a process runs that has not only left a zombie.
-func alive(pid int) bool {
-	line, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-	return err == nil && len(line) > 0
-}
 
 func TestFreshStart(t *testing.T) {
 	t.Parallel()
@@ -236,7 +68,6 @@ func TestRestartKeepsData(t *testing.T) {
 	}
 }
 
-// TestStopWithOpenTransaction: a client in the middle of something does not hold the stop up.
 func TestStopWithOpenTransaction(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
@@ -255,7 +86,6 @@ func TestStopWithOpenTransaction(t *testing.T) {
 	_ = conn.Close(ctx)
 }
 
-// TestStopAborts: where the deadline is short, the server is aborted, and nothing committed is lost.
 func TestStopAborts(t *testing.T) {
 	t.Parallel()
 	dir := used(t)
@@ -277,220 +107,6 @@ func TestStopAborts(t *testing.T) {
 	}
 }
 
-// logLines collects a JSON log.
-type logLines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logLines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logLines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-func TestKilledServerIsRestarted(t *testing.T) {
-	t.Parallel()
-	dir := used(t)
-	var lines logLines
-	s := start(t, embedpg.Config{Dir: dir, Logger: slog.New(slog.NewJSONHandler(&lines, nil))})
-	exec1(t, s.URL(), "CREATE TABLE kept (v int); INSERT INTO kept VALUES (1)")
-	for range 3 { // the pause grows, and stays bounded
-		before := serverPid(t, dir)
-		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "a new server answers", func() bool {
-			n, err := tryQuery[int](testContext(t), s.URL(), "SELECT v FROM kept")
-			return err == nil && n == 1 && serverPid(t, dir) != before
-		})
-	}
-	for _, want := range []string{"postgres ended, restarting it", "postgres restarted"} {
-		eventually(t, want, func() bool { return strings.Count(lines.String(), want) == 3 })
-	}
-}
-
-// TestStopDuringRestart: Stop does not wait for a server that is down, nor leave one that comes up.
-func TestStopDuringRestart(t *testing.T) {
-	t.Parallel()
-	dir := used(t)
-	var lines logLines
-	s := start(t, embedpg.Config{Dir: dir, Volatile: true, Logger: slog.New(slog.NewJSONHandler(&lines, nil))})
-	if err := syscall.Kill(serverPid(t, dir), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the death is seen", func() bool { return strings.Contains(lines.String(), "restarting it") })
-	stop(t, s)
-	start(t, embedpg.Config{Dir: dir, Volatile: true})
-}
-
-// parent is a process that started a server and can be killed.
-func parent(t *testing.T, dir string) (*exec.Cmd, string) {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helperDir+"="+dir)
-	cmd.Stderr = os.Stderr
-	if _, err := cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "postgres://") {
-		t.Fatalf("helper: got %q, %v, want a URL", line, err)
-	}
-	return cmd, strings.TrimSpace(line)
-}
-
-// TestKilledWhileStarting: the server must hear of its parent's death from its first moment on,
-// also where the parent is a shell's background job, which ignores SIGINT.
-func TestKilledWhileStarting(t *testing.T) {
-	t.Parallel()
-	dir := used(t)
-	cmd := exec.Command("sh", "-c", `trap "" INT; exec "$0"`, os.Args[0])
-	cmd.Env = append(os.Environ(), helperDir+"="+dir)
-	if _, err := cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "a server starts", func() bool { return len(servers(t, dir)) > 0 })
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	eventually(t, "the server ends with its parent", func() bool { return len(servers(t, dir)) == 0 })
-}
-
-// servers are the process ids of the servers of a folder, those without a pid file too.
-func servers(t *testing.T, dir string) (pids []string) {
-	t.Helper()
-	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range paths {
-		if line, err := os.ReadFile(path); err == nil && bytes.Contains(line, []byte("\x00-D\x00"+filepath.Join(dir, "data")+"\x00")) {
-			pids = append(pids, filepath.Base(filepath.Dir(path)))
-		}
-	}
-	return pids
-}
-
-func TestKilledParentLeavesNoServer(t *testing.T) {
-	t.Parallel()
-	dir := used(t)
-	cmd, url := parent(t, dir)
-	exec1(t, url, "CREATE TABLE kept (v int); INSERT INTO kept VALUES (9)")
-	pid := serverPid(t, dir)
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the server ends with its parent", func() bool { return !alive(pid) })
-	s := start(t, embedpg.Config{Dir: dir, Volatile: true})
-	if got := query[int](t, s.URL(), "SELECT v FROM kept"); got != 9 {
-		t.Errorf("got %d, want 9", got)
-	}
-}
-
-// TestStartRightAfterKill does not wait until the old server has ended.
-func TestStartRightAfterKill(t *testing.T) {
-	t.Parallel()
-	dir := used(t)
-	cmd, url := parent(t, dir)
-	exec1(t, url, "CREATE TABLE kept (v int); INSERT INTO kept VALUES (9)")
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	s := start(t, embedpg.Config{Dir: dir, Volatile: true})
-	if got := query[int](t, s.URL(), "SELECT v FROM kept"); got != 9 {
-		t.Errorf("got %d, want 9", got)
-	}
-}
-
-// TestOrphanIsStopped: a server that no parent's death ends is found by its pid file.
-func TestOrphanIsStopped(t *testing.T) {
-	t.Parallel()
-	dir := used(t)
-	s := start(t, embedpg.Config{Dir: dir, Volatile: true})
-	exec1(t, s.URL(), "CREATE TABLE kept (v int); INSERT INTO kept VALUES (9)")
-	cmdline, err := os.ReadFile("/proc/" + strconv.Itoa(serverPid(t, dir)) + "/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	args := strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")
-	stop(t, s)
-
-	ended := adopt(t, exec.Command(args[0], args[1:]...), filepath.Join(dir, "data"))
-	eventually(t, "the orphan answers", func() bool {
-		_, err := tryQuery[int](testContext(t), s.URL(), "SELECT v FROM kept")
-		return err == nil
-	})
-
-	var lines logLines
-	s = start(t, embedpg.Config{Dir: dir, Volatile: true, Logger: slog.New(slog.NewJSONHandler(&lines, nil))})
-	if err := <-ended; err != nil {
-		t.Errorf("the orphan: got %v, want an orderly end", err)
-	}
-	if got := query[int](t, s.URL(), "SELECT v FROM kept"); got != 9 {
-		t.Errorf("got %d, want 9", got)
-	}
-	if want := "left behind"; !strings.Contains(lines.String(), want) {
-		t.Errorf("log: got %q, want %q in it", lines.String(), want)
-	}
-}
-
-// adopt runs a command as the user that a folder belongs to, until it ends, or this process.
-func adopt(t *testing.T, cmd *exec.Cmd, dir string) (ended chan error) {
-	t.Helper()
-	info, err := os.Stat(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
-	if st := info.Sys().(*syscall.Stat_t); int(st.Uid) != os.Geteuid() {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: st.Uid, Gid: st.Gid}
-	}
-	ended = make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		ended <- cmd.Run()
-	}()
-	return ended
-}
-
-func TestKilledWithAllItsServers(t *testing.T) {
-	t.Parallel()
-	dir := used(t)
-	cmd, url := parent(t, dir)
-	exec1(t, url, "CREATE TABLE kept (v int); INSERT INTO kept VALUES (9)")
-	pid := serverPid(t, dir)
-	if err := errors.Join(syscall.Kill(pid, syscall.SIGKILL), cmd.Process.Kill()); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	s := start(t, embedpg.Config{Dir: dir, Volatile: true})
-	if got := query[int](t, s.URL(), "SELECT v FROM kept"); got != 9 {
-		t.Errorf("got %d, want 9", got)
-	}
-}
-
 func TestFolderInUse(t *testing.T) {
 	t.Parallel()
 	dir := used(t)
@@ -500,50 +116,6 @@ func TestFolderInUse(t *testing.T) {
 	}
 	if got := query[int](t, s.URL(), "SELECT 1"); got != 1 {
 		t.Errorf("the first server: got %d, want 1", got)
-	}
-}
-
-// TestForeignPid: after a restart of a container the old pid belongs to some other program.
-func TestForeignPid(t *testing.T) {
-	t.Parallel()
-	dir := used(t)
-	s := start(t, embedpg.Config{Dir: dir, Volatile: true})
-	pidFile := filepath.Join(dir, "data", "postmaster.pid")
-	text, err := os.ReadFile(pidFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop(t, s)
-	other := exec.Command("sleep", "600")
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = other.Process.Kill()
-		_ = other.Wait()
-	})
-	_, rest, _ := bytes.Cut(text, []byte("\n"))
-	stale := append([]byte(strconv.Itoa(other.Process.Pid)+"\n"), rest...)
-	for _, name := range []string{pidFile, filepath.Join(dir, "run", ".s.PGSQL.5432.lock")} {
-		if err := os.WriteFile(name, stale, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	start(t, embedpg.Config{Dir: dir, Volatile: true})
-	if !alive(other.Process.Pid) {
-		t.Error("the other program was stopped, want it left alone")
-	}
-}
-
-func TestCutOffFirstStart(t *testing.T) {
-	t.Parallel()
-	dir := folder(t)
-	if err := os.MkdirAll(filepath.Join(dir, "data.new", "base"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	s := start(t, embedpg.Config{Dir: dir, Volatile: true})
-	if got := query[int](t, s.URL(), "SELECT 1"); got != 1 {
-		t.Errorf("got %d, want 1", got)
 	}
 }
 
@@ -616,7 +188,6 @@ func TestOtherVersion(t *testing.T) {
 	}
 }
 
-// TestClosedFolder: as root the server runs as another user, who must reach the data.
 func TestClosedFolder(t *testing.T) {
 	t.Parallel()
 	closed := filepath.Join(folder(t), "closed")
@@ -644,7 +215,6 @@ func TestClosedFolder(t *testing.T) {
 	start(t, embedpg.Config{Dir: filepath.Join(closed, "db"), Volatile: true})
 }
 
-// TestNothingSecretInLog: a failing statement's values stay out of the log.
 func TestNothingSecretInLog(t *testing.T) {
 	t.Parallel()
 	dir := used(t)
