@@ -99,8 +99,9 @@ func (s *Service) changeMember(ctx context.Context, a Actor, t TenantID, r RoomI
 	now := s.clock()
 	var account string
 	var refresh *RefreshUser
+	var leaving bool
 	err := s.store.Write(ctx, t, func(tx Tx, row Tenant) error {
-		account, refresh = row.Account, nil
+		account, refresh, leaving = row.Account, nil, false
 		if err := writable(a, row); err != nil {
 			return err
 		}
@@ -116,6 +117,11 @@ func (s *Service) changeMember(ctx context.Context, a Actor, t TenantID, r RoomI
 			return Errorf(CodeForbidden, "the members of a direct room are its two users")
 		}
 		refresh, err = s.putMembership(ctx, tx, a, room, u, before, after, now)
+		leaving = refresh != nil && refresh.Change.Lost && a.kind == actorUser
+		if err == nil && leaving {
+			// Closing his connections now would close them on the answer: a job does it.
+			err = tx.Enqueue(ctx, *refresh, time.Time{})
+		}
 		return err
 	})
 	if errors.Is(err, errNoChange) {
@@ -124,7 +130,7 @@ func (s *Service) changeMember(ctx context.Context, a Actor, t TenantID, r RoomI
 	if err != nil {
 		return err
 	}
-	if refresh != nil {
+	if refresh != nil && !leaving {
 		if err := s.refresh(ctx, account, *refresh); err != nil {
 			return later("the change is kept", err)
 		}
@@ -164,7 +170,7 @@ func (s *Service) putMembership(ctx context.Context, tx Tx, a Actor, room Room, 
 			return nil, err
 		}
 	}
-	refresh, err := s.change(ctx, tx, a, room, u, before, standing, now)
+	refresh, err := s.change(ctx, tx, a, room, u, before, standing)
 	if err != nil {
 		return nil, err
 	}

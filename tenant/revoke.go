@@ -38,7 +38,7 @@ func (s *Service) RevokeUser(ctx context.Context, a Actor, t TenantID, u UserID,
 		}
 		after := before
 		after.Status, after.Reason = UserRevoked, reason
-		if err := s.sweeps(ctx, tx, SweepUser{t, u}, now); err != nil {
+		if err := s.sweepLater(ctx, tx, SweepUser{t, u}, now); err != nil {
 			return err
 		}
 		return s.putUser(ctx, tx, a, now, "user.revoke", before, after)
@@ -98,7 +98,7 @@ func (s *Service) DeleteUser(ctx context.Context, a Actor, t TenantID, u UserID)
 		if err := tx.DeleteUser(ctx, t, u); err != nil {
 			return err
 		}
-		if err := s.sweeps(ctx, tx, SweepUser{t, u}, now); err != nil {
+		if err := s.sweepLater(ctx, tx, SweepUser{t, u}, now); err != nil {
 			return err
 		}
 		return audit(ctx, tx, a, now, t, "user.delete", "user:"+string(u), before, nil)
@@ -150,22 +150,19 @@ const commitTime = 20 * time.Millisecond
 
 // change compares rights before and after, and enqueues what open connections need.
 // It returns nil where the connections carry the right rights already.
-func (s *Service) change(ctx context.Context, tx Tx, a Actor, room Room, u UserID, before, after *Membership, now time.Time) (*RefreshUser, error) {
+func (s *Service) change(ctx context.Context, tx Tx, a Actor, room Room, u UserID, before, after *Membership) (*RefreshUser, error) {
 	was, is := RightsOf(room.Kind, before), RightsOf(room.Kind, after)
 	if was == is {
 		return nil, nil
 	}
-	lost := was.Read && !is.Read || was.Post && !is.Post || was.Signal && !is.Signal
 	at := s.clock().Add(commitTime)
+	lost := was.Read && !is.Read || was.Post && !is.Post || was.Signal && !is.Signal
 	j := RefreshUser{Tenant: room.Tenant, User: u, Change: Change{Room: room.ID, Lost: lost, By: a.String(), At: at}}
-	if !lost {
-		return &j, tx.Enqueue(ctx, j, time.Time{})
-	}
-	return &j, s.sweeps(ctx, tx, j, now)
+	return &j, s.sweepLater(ctx, tx, j, at)
 }
 
-// RefreshUser makes a user's open connections carry his rights: gained ones by a notice
-// to reconnect, lost ones by closing what was opened before the change.
+// RefreshUser looks whether a user still has connections from before a change of his rights,
+// which came in late or did not listen.
 func (s *Service) RefreshUser(ctx context.Context, j RefreshUser) error {
 	t, err := s.store.Tenant(ctx, j.Tenant)
 	if errors.Is(err, ErrNotFound) {
@@ -174,9 +171,20 @@ func (s *Service) RefreshUser(ctx context.Context, j RefreshUser) error {
 	if err != nil {
 		return err
 	}
-	return s.refresh(ctx, t.Account, j)
+	open, err := s.accounts.Connections(ctx, t.Account, j.User)
+	if err != nil {
+		return err
+	}
+	for _, c := range open {
+		if c.Since.Before(j.Change.At) {
+			return s.refresh(ctx, t.Account, j)
+		}
+	}
+	return nil
 }
 
+// refresh makes a user's open connections carry his rights: gained ones by a notice to
+// reconnect, lost ones by closing what was opened before the change.
 func (s *Service) refresh(ctx context.Context, account string, j RefreshUser) error {
 	if !j.Change.Lost {
 		return s.accounts.Notify(ctx, account, j.User, "rights", NoticeRights{[]RoomID{j.Change.Room}})

@@ -120,8 +120,10 @@ func (s *Service) UpdateTenant(ctx context.Context, a Actor, t TenantID, p Tenan
 		if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
 			return err
 		}
-		if err := s.sweepTenantAfter(ctx, tx, before, after, now); err != nil {
-			return err
+		if after.Status != Active {
+			if err := s.sweepLater(ctx, tx, SweepTenant{t}, now); err != nil {
+				return err
+			}
 		}
 		return audit(ctx, tx, a, now, t, "tenant.update", "tenant:"+string(t), before, after)
 	})
@@ -177,18 +179,9 @@ func (p TenantPatch) apply(t Tenant) Tenant {
 	return t
 }
 
-func (s *Service) sweepTenantAfter(ctx context.Context, tx Tx, before, after Tenant, now time.Time) error {
-	if after.Status == Active || before.Status == after.Status {
-		return nil
-	}
-	return s.sweeps(ctx, tx, SweepTenant{after.ID}, now)
-}
-
-// sweeps enqueues a sweep for now and one for when a connection that is half-way in has settled.
-func (s *Service) sweeps(ctx context.Context, tx Tx, j Job, now time.Time) error {
-	if err := tx.Enqueue(ctx, j, time.Time{}); err != nil {
-		return err
-	}
+// sweepLater enqueues the second sweep. The first is made when the change is committed; this one
+// finds what was half-way in then, or what a crash left open.
+func (s *Service) sweepLater(ctx context.Context, tx Tx, j Job, now time.Time) error {
 	return tx.Enqueue(ctx, j, now.Add(s.sweepAfter))
 }
 

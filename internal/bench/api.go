@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,8 +127,8 @@ func (a *api) user(ctx context.Context, u tenant.UserID) (string, error) {
 func (a *api) projected(ctx context.Context) error {
 	for {
 		err := a.call(ctx, http.MethodGet, "/"+tenantID+"/rooms/"+roomID+"/messages?limit=1", nil, nil)
-		status, ok := err.(*statusError) //nolint:errorlint // call returns it as it is
-		if !ok || status.status != http.StatusServiceUnavailable {
+		var refused *statusError
+		if !errors.As(err, &refused) || refused.status != http.StatusServiceUnavailable {
 			return err
 		}
 	}

@@ -137,7 +137,7 @@ func benchmark(ctx context.Context, wanted []string, short bool, profile string)
 		if err := b.profiled(ctx, profile, p.name, p.run); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		fmt.Fprintf(b.out, "(%s took %s; load %s)\n", p.name, time.Since(begun).Round(time.Second), loadAverage())
+		fmt.Fprintf(b.out, "(%s took %s; load average %s)\n", p.name, time.Since(begun).Round(time.Second), loadAverage())
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ const idle = 2 * time.Second
 
 // introduce says where and how this was measured, and what the servers cost when nobody asks anything.
 func (b *bench) introduce(ctx context.Context) error {
-	fmt.Fprintf(b.out, "%s, nats-server %s, %s/%s, %d CPUs, load %s\n", runtime.Version(), server.VERSION,
+	fmt.Fprintf(b.out, "%s, nats-server %s, %s/%s, %d CPUs, load average %s\n", runtime.Version(), server.VERSION,
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), loadAverage())
 	fmt.Fprintf(b.out, "Idle, CPU for each second:")
 	for _, p := range []*process{b.plain, b.jwts, b.parley} {
@@ -197,7 +197,7 @@ func (b *bench) introduce(ctx context.Context) error {
 			return err
 		}
 		used := after.minus(before)
-		fmt.Fprintf(b.out, " %s %s;", p.role, perOp(used.server+used.database, int(idle/time.Second)))
+		fmt.Fprintf(b.out, " %s %s;", p.role, millis((used.server+used.database)/time.Duration(idle/time.Second)))
 	}
 	fmt.Fprintln(b.out)
 	return nil

@@ -41,8 +41,6 @@ func micros(ns float64) string { return fmt.Sprintf("%.1f µs", ns/1e3) }
 
 func millis(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/1e6) }
 
-func perOp(d time.Duration, n int) string { return millis(d / time.Duration(n)) }
-
 // median is the middle of the values, of an even number the mean of the two in the middle.
 func median(values []float64) float64 {
 	v := slices.Sorted(slices.Values(values))

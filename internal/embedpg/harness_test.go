@@ -22,7 +22,6 @@ import (
 )
 
 // helperDir tells a copy of the test binary to be a parent that will be killed.
-
 const helperDir = "EMBEDPG_TEST_HELPER_DIR"
 
 func TestMain(m *testing.M) {
@@ -30,22 +29,19 @@ func TestMain(m *testing.M) {
 		os.Exit(helper(dir))
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if dir, err := template(); err == nil {
-			os.RemoveAll(dir)
-		}
+		os.RemoveAll(templateDir)
 		os.Exit(code)
 	}))
 }
 
 // template is a folder of a server that was started once and stopped: copying it takes a
-
 // tenth of the time of a first start.
-
 var template = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "embedpg-template")
 	if err != nil {
 		return "", err
 	}
+	templateDir = dir
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s, err := embedpg.Start(ctx, embedpg.Config{Dir: dir, Volatile: true})
@@ -55,8 +51,10 @@ var template = sync.OnceValues(func() (string, error) {
 	return dir, s.Stop(ctx)
 })
 
-// used is a folder of its own that a server was started in before.
+// templateDir is what TestMain removes; empty: no test needed it.
+var templateDir string
 
+// used is a folder of its own that a server was started in before.
 func used(t *testing.T) string {
 	t.Helper()
 	from, err := template()
@@ -71,7 +69,6 @@ func used(t *testing.T) string {
 }
 
 // helper starts a server, prints one line, and stays until it is killed or its stdin ends.
-
 func helper(dir string) int {
 	s, err := embedpg.Start(context.Background(), embedpg.Config{Dir: dir, Volatile: true})
 	if err != nil {
@@ -91,7 +88,6 @@ func testContext(t *testing.T) context.Context {
 }
 
 // folder is one that the server's user can enter and whose path is short.
-
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "embedpg")
@@ -128,7 +124,6 @@ func exec1(t *testing.T, url, sql string) {
 }
 
 // query returns the one value of the last statement of sql.
-
 func query[T any](t *testing.T, url, sql string) T {
 	t.Helper()
 	v, err := tryQuery[T](testContext(t), url, sql)
@@ -154,7 +149,6 @@ func tryQuery[T any](ctx context.Context, url, sql string) (v T, err error) {
 }
 
 // eventually polls until ok says so.
-
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -182,18 +176,14 @@ func serverPid(t *testing.T, dir string) int {
 }
 
 // alive reports whether a process runs that has not only left a zombie.
-
 func alive(pid int) bool {
 	line, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	return err == nil && len(line) > 0
 }
 
 // TestStopWithOpenTransaction: a client in the middle of something does not hold the stop up.
-
 // TestStopAborts: where the deadline is short, the server is aborted, and nothing committed is lost.
-
 // logLines collects a JSON log.
-
 type logLines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -212,9 +202,7 @@ func (l *logLines) String() string {
 }
 
 // TestStopDuringRestart: Stop does not wait for a server that is down, nor leave one that comes up.
-
 // parent is a process that started a server and can be killed.
-
 func parent(t *testing.T, dir string) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -242,19 +230,11 @@ func parent(t *testing.T, dir string) (*exec.Cmd, string) {
 }
 
 // TestKilledWhileStarting: the server must hear of its parent's death from its first moment on,
-
 // also where the parent is a shell's background job, which ignores SIGINT.
-
 // servers are the process ids of the servers of a folder, those without a pid file too.
-
 // TestStartRightAfterKill does not wait until the old server has ended.
-
 // TestOrphanIsStopped: a server that no parent's death ends is found by its pid file.
-
 // adopt runs a command as the user that a folder belongs to, until it ends, or this process.
-
 // TestForeignPid: after a restart of a container the old pid belongs to some other program.
-
 // TestClosedFolder: as root the server runs as another user, who must reach the data.
-
 // TestNothingSecretInLog: a failing statement's values stay out of the log.
