@@ -227,7 +227,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"tenant list", 0, "parley tenant create"},
 		{"tenant create acme --timezone Europe/Berlin --limit users=3", 0, "api key"},
-		{"tenant create acme", 1, "acme"},
+		{"tenant create acme", 1, "exists"},
 		{"tenant create Acme", 1, "id"},
 		{"tenant create other --limit users=-1", 1, "limits.users"},
 		{"user put acme alice --name Alice", 0, "active"},
