@@ -152,6 +152,7 @@ const commitTime = 20 * time.Millisecond
 // It returns nil where the connections carry the right rights already.
 func (s *Service) change(ctx context.Context, tx Tx, a Actor, room Room, u UserID, before, after *Membership) (*RefreshUser, error) {
 	was, is := RightsOf(room.Kind, before), RightsOf(room.Kind, after)
+	was.Moderate, was.Own = is.Moderate, is.Own // no connection carries these: the service asks each time
 	if was == is {
 		return nil, nil
 	}
