@@ -53,8 +53,8 @@ test/fuzz: go deps ## run each fuzz target for FUZZTIME
 	done
 
 .PHONY: bench
-bench: go deps ## run all benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem -p 1 -timeout 30m ./...
+bench: go deps ## measure Parley beside a bare nats-server (docs/BENCHMARKS.md); ARGS="-short" is quick
+	$(GO) run ./internal/bench $(ARGS)
 
 # golangci-lint takes minutes to build, once. As a program of its own it can't raise the versions in go.mod.
 $(GOLANGCI): | go
