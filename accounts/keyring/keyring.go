@@ -110,11 +110,11 @@ func keyID(key tenant.SealedKey, seed []byte) (string, error) {
 	case Token:
 		return base64.RawURLEncoding.EncodeToString(ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)), nil
 	case XKey:
-		pair, err := curvePair(seed)
+		pair, err := newCurve(seed)
 		if err != nil {
 			return "", err
 		}
-		return pair.PublicKey()
+		return pair.public, nil
 	}
 	return "", fmt.Errorf("keyring: no such purpose: %q", key.Purpose)
 }
@@ -169,8 +169,7 @@ func (k *Keyring) unsealPair(key tenant.SealedKey) (nkeys.KeyPair, error) {
 	}
 	defer clear(seed)
 	if key.Purpose == XKey {
-		pair, err := curvePair(seed)
-		return decrypter{pair}, err
+		return newCurve(seed)
 	}
 	return &signer{public: key.KeyID, private: ed25519.NewKeyFromSeed(seed)}, nil
 }

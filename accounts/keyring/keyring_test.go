@@ -96,17 +96,43 @@ func TestPairsHideTheirSeeds(t *testing.T) {
 	}
 }
 
-func TestXKeyDecrypts(t *testing.T) {
+// TestXKeyUnderstandsNkeys: the servers use nkeys' own, with which ours must agree both ways.
+func TestXKeyUnderstandsNkeys(t *testing.T) {
 	t.Parallel()
 	k := testRing(t)
 	key := must(k.NewKey(must(k.NewAccount()).Account, XKey))
-	other := must(nkeys.CreateCurveKeys())
-	sealed := must(other.Seal([]byte("request"), key.KeyID))
-	got, err := must(k.XKey(key)).Open(sealed, must(other.PublicKey()))
-	if err != nil || string(got) != "request" {
-		t.Errorf("got %q, %v; want the text", got, err)
+	ours := must(k.XKey(key))
+	for range mostPeers + 2 { // past the cache's bound
+		server := must(nkeys.CreateCurveKeys())
+		peer := must(server.PublicKey())
+		for range 2 { // without and with the cached key
+			got, err := ours.Open(must(server.Seal([]byte("request"), key.KeyID)), peer)
+			if err != nil || string(got) != "request" {
+				t.Fatalf("opened %q, %v; want the text", got, err)
+			}
+			got, err = server.Open(must(ours.Seal([]byte("answer"), peer)), key.KeyID)
+			if err != nil || string(got) != "answer" {
+				t.Fatalf("the server opened %q, %v; want the text", got, err)
+			}
+		}
+		sealed := must(server.Seal([]byte("request"), key.KeyID))
+		other := must(must(nkeys.CreateCurveKeys()).PublicKey())
+		sealed[len(sealed)-1] ^= 1
+		for name, refused := range map[string]error{
+			"tampered":   second(ours.Open(sealed, peer)),
+			"wrong peer": second(ours.Open(must(server.Seal([]byte("x"), key.KeyID)), other)),
+			"no peer":    second(ours.Open(sealed, "XABC")),
+			"short":      second(ours.Open(sealed[:sealHead], peer)),
+			"to nobody":  second(ours.Seal([]byte("x"), "")),
+		} {
+			if refused == nil {
+				t.Fatalf("%s: got no error", name)
+			}
+		}
 	}
 }
+
+func second(_ []byte, err error) error { return err }
 
 func TestPurposesDoNotMix(t *testing.T) {
 	t.Parallel()

@@ -45,22 +45,6 @@ func (s *signer) SealWithRand([]byte, string, io.Reader) ([]byte, error) {
 
 func (s *signer) Open([]byte, string) ([]byte, error) { return nil, nkeys.ErrInvalidNKeyOperation }
 
-// decrypter is a curve pair that keeps its seed.
-type decrypter struct{ nkeys.KeyPair }
-
-func (decrypter) Seed() ([]byte, error)       { return nil, errHidden }
-func (decrypter) PrivateKey() ([]byte, error) { return nil, errHidden }
-func (decrypter) Wipe()                       {}
-
-func curvePair(seed []byte) (nkeys.KeyPair, error) {
-	encoded, err := nkeys.EncodeSeed(nkeys.PrefixByteCurve, seed)
-	if err != nil {
-		return nil, fmt.Errorf("keyring: xkey: %w", err)
-	}
-	defer clear(encoded)
-	return nkeys.FromCurveSeed(encoded)
-}
-
 // DeriveUser is the user key that a signing key and a label stand for: the same in every
 // process that can open the key, and kept nowhere.
 func (k *Keyring) DeriveUser(key tenant.SealedKey, label string) (nkeys.KeyPair, error) {
