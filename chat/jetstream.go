@@ -23,12 +23,13 @@ const (
 	jsAccountFull    = 10002
 )
 
-// The requests that nats.go offers only with a choice of replica: MSG.GET is answered by the
-// stream's leader, DIRECT.GET by any replica, also one that lags.
+// The requests that are made here and not by nats.go, which chooses the replica: MSG.GET is answered
+// by the stream's leader, DIRECT.GET by any replica, also one that lags.
 const (
-	apiMsgGet    = "$JS.API.STREAM.MSG.GET."
-	apiDirectGet = "$JS.API.DIRECT.GET."
-	apiMsgDelete = "$JS.API.STREAM.MSG.DELETE."
+	apiStreamList = "$JS.API.STREAM.LIST"
+	apiMsgGet     = "$JS.API.STREAM.MSG.GET."
+	apiDirectGet  = "$JS.API.DIRECT.GET."
+	apiMsgDelete  = "$JS.API.STREAM.MSG.DELETE."
 )
 
 // streamInfo asks the stream's leader; nil without an error is a stream that does not exist.
@@ -52,19 +53,36 @@ func (c *Chat) lastSeq(ctx context.Context, stream string) (seq uint64, ok bool,
 	return info.State.LastSeq, true, nil
 }
 
-// listStreams returns all streams of the account by name, page by page.
+// listStreams returns all streams of the account by name. Each page has a deadline of its own: a
+// request that a reconnect loses must not hold up the checker for as long as a long list may take.
 func (c *Chat) listStreams(ctx context.Context) (map[string]*jetstream.StreamInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*c.timing.call)
-	defer cancel()
 	all := map[string]*jetstream.StreamInfo{}
-	list := c.js.ListStreams(ctx)
-	for info := range list.Info() {
-		all[info.Config.Name] = info
+	for offset := 0; ; {
+		page, err := c.listPage(ctx, offset)
+		if err != nil {
+			return nil, fmt.Errorf("list streams from %d: %w", offset, err)
+		}
+		for _, info := range page.Streams {
+			all[info.Config.Name] = info
+		}
+		if offset += len(page.Streams); len(page.Streams) == 0 || offset >= page.Total {
+			return all, nil
+		}
 	}
-	if err := list.Err(); err != nil {
-		return nil, fmt.Errorf("list streams: %w", err)
-	}
-	return all, nil
+}
+
+type streamPage struct {
+	Total   int                     `json:"total"`
+	Streams []*jetstream.StreamInfo `json:"streams"`
+}
+
+func (c *Chat) listPage(ctx context.Context, offset int) (page streamPage, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
+	defer cancel()
+	err = c.ask(ctx, apiStreamList, struct {
+		Offset int `json:"offset"`
+	}{offset}, &page)
+	return page, err
 }
 
 // jsError is the error in an answer of the JetStream API.

@@ -172,7 +172,7 @@ func TestMemoryStreamComesBackWithLaterSequences(t *testing.T) {
 	s.restartServer(func() {})
 	var after uint64
 	s.eventually("the stream is made again", func() bool {
-		info, err := s.chat.streamInfo(s.ctx(), subject.Stream(s.tenant.Account, tenant.Mem))
+		info, err := s.chat.streamInfo(s.brief(), subject.Stream(s.tenant.Account, tenant.Mem))
 		return err == nil && info != nil
 	})
 	after = s.post(quick.by("alice"), "m2")
