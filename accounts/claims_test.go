@@ -52,12 +52,14 @@ func toJSON(t testing.TB, v any) string {
 
 func TestTenantClaims(t *testing.T) {
 	t.Parallel()
-	f := tenantFacts{Tenant: "acme", Account: accountKey(t), Signing: []string{accountKey(t)}, Status: tenant.Active,
+	f := tenantFacts{
+		Tenant: "acme", Account: accountKey(t), Signing: []string{accountKey(t)}, Status: tenant.Active,
 		Limits: tenant.Limits{Connections: 5}, Closed: []closedRoom{
 			{Class: tenant.Std, Kind: tenant.Open, Room: "town", State: tenant.RoomFrozen},
 			{Class: tenant.Keep, Kind: tenant.Direct, Room: "a.b", State: tenant.RoomDeleted},
 			{Class: tenant.Day, Kind: tenant.Shared, Room: "hall", Address: "k3", State: tenant.RoomArchived},
-		}}
+		},
+	}
 	platform := accountKey(t)
 	c := tenantClaims(f, platform)
 

@@ -118,7 +118,7 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	natstest.Eventually(t, "the other node to reach the callout", func() bool {
-		nc, err := dial(env, b.ClientURL(), row, "probe")
+		nc, err := dial(b.ClientURL(), row, "probe")
 		if err == nil {
 			nc.Close()
 		}
@@ -127,7 +127,7 @@ func TestCluster(t *testing.T) {
 	for range 50 {
 		var told []chan *nats.Msg
 		for _, n := range []*server.Server{a, b} {
-			nc := mustDial(t, env, n.ClientURL(), row, "alice")
+			nc := mustDial(t, n.ClientURL(), row, "alice")
 			c := make(chan *nats.Msg, 1024)
 			if _, err := nc.ChanSubscribe("live.user.alice.*", c); err != nil {
 				t.Fatal(err)

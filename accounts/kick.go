@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -216,8 +217,8 @@ func (a *Accounts) connected(m *nats.Msg) {
 	}
 	err := a.sys.PublishRequest(fmt.Sprintf(serverKick, e.Server.ID), a.box.prefix+nobody, kickBody(e.Client.ID))
 	if err != nil {
-		a.log.Warn("connection not closed that was half-way in", attrs(account, e.Client.User), "server", e.Server.ID, "error", err)
+		a.log.Warn("connection not closed that was half-way in", attrs(account, e.Client.User), slog.String("server", e.Server.ID), slog.Any("error", err))
 		return
 	}
-	a.log.Info("connection closed that was half-way in", attrs(account, e.Client.User), "server", e.Server.ID)
+	a.log.Info("connection closed that was half-way in", attrs(account, e.Client.User), slog.String("server", e.Server.ID))
 }

@@ -39,13 +39,13 @@ func TestKickClosesAllOfOneUser(t *testing.T) {
 	var gone []<-chan struct{}
 	for _, url := range []string{env.Server.ClientURL(), env.Server.ClientURL(), env.Server.WebsocketURL()} {
 		c, opt := closed()
-		mustDial(t, env, url, row, "alice", opt)
+		mustDial(t, url, row, "alice", opt)
 		gone = append(gone, c)
 	}
 	stay := []*nats.Conn{
-		mustDial(t, env, env.Server.ClientURL(), row, "bob"),
-		mustDial(t, env, env.Server.WebsocketURL(), row, "alic"),
-		mustDial(t, env, env.Server.ClientURL(), other, "alice"), // of another tenant
+		mustDial(t, env.Server.ClientURL(), row, "bob"),
+		mustDial(t, env.Server.WebsocketURL(), row, "alic"),
+		mustDial(t, env.Server.ClientURL(), other, "alice"), // of another tenant
 	}
 	ctx := deadline(t)
 	n, err := env.Accounts.Kick(ctx, row.Account, "alice", time.Time{})
@@ -77,15 +77,15 @@ func TestKickBeforeLeavesLaterOnes(t *testing.T) {
 	row := env.NewTenant(t, "acme")
 	newCallout(t, env, row)
 	old, opt := closed()
-	mustDial(t, env, env.Server.ClientURL(), row, "alice", opt)
+	mustDial(t, env.Server.ClientURL(), row, "alice", opt)
 	cut := time.Now()
-	young := mustDial(t, env, env.Server.ClientURL(), row, "alice")
+	young := mustDial(t, env.Server.ClientURL(), row, "alice")
 	ctx := deadline(t)
 	if n, err := env.Accounts.Kick(ctx, row.Account, "alice", cut); err != nil || n != 1 {
 		t.Fatalf("got %d closed, %v; want 1", n, err)
 	}
 	wait(t, "the older connection to close", old)
-	again := mustDial(t, env, env.Server.ClientURL(), row, "alice")
+	again := mustDial(t, env.Server.ClientURL(), row, "alice")
 	if _, err := env.Accounts.Kick(ctx, row.Account, "nobody", time.Time{}); err != nil { // a round trip behind any event
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestKickReachesWhoIsHalfWayIn(t *testing.T) {
 				}
 			}
 			gone, opt := closed()
-			nc, err := dial(env, env.Server.ClientURL(), row, "alice", opt)
+			nc, err := dial(env.Server.ClientURL(), row, "alice", opt)
 			if err == nil {
 				defer nc.Close()
 				wait(t, "the late connection to close", gone)
@@ -126,7 +126,7 @@ func TestKickReachesWhoIsHalfWayIn(t *testing.T) {
 				found, err := env.Accounts.Connections(deadline(t), row.Account, "alice")
 				return err == nil && len(found) == 0
 			})
-			if err := mustDial(t, env, env.Server.ClientURL(), row, "bob").Flush(); err != nil {
+			if err := mustDial(t, env.Server.ClientURL(), row, "bob").Flush(); err != nil {
 				t.Errorf("another user: %v", err)
 			}
 		})
@@ -143,12 +143,12 @@ func TestAdmitForgetsAKick(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone, opt := closed()
-	if nc, err := dial(env, env.Server.ClientURL(), row, "alice", opt); err == nil {
+	if nc, err := dial(env.Server.ClientURL(), row, "alice", opt); err == nil {
 		defer nc.Close()
 		wait(t, "a connection after a kick to close", gone)
 	}
 	env.Accounts.Admit(row.Account, "alice")
-	nc := mustDial(t, env, env.Server.ClientURL(), row, "alice")
+	nc := mustDial(t, env.Server.ClientURL(), row, "alice")
 	if n, err := env.Accounts.Kick(ctx, row.Account, "bob", time.Time{}); err != nil || n != 0 {
 		t.Fatal(n, err)
 	}
@@ -170,7 +170,7 @@ func TestKickAmongMany(t *testing.T) {
 	var took []time.Duration
 	for range 20 {
 		gone, opt := closed()
-		mustDial(t, env, env.Server.ClientURL(), row, "alice", opt)
+		mustDial(t, env.Server.ClientURL(), row, "alice", opt)
 		begun := time.Now()
 		n, err := env.Accounts.Kick(ctx, row.Account, "alice", time.Time{})
 		took = append(took, time.Since(begun))
@@ -236,7 +236,7 @@ func TestNoticeComesBeforeTheKick(t *testing.T) {
 	lost, late := 0, 0
 	for i := range 200 {
 		gone, opt := closed()
-		nc := mustDial(t, env, urls[i%2], row, "alice", opt)
+		nc := mustDial(t, urls[i%2], row, "alice", opt)
 		received, handled := make(chan *nats.Msg, 1), make(chan string, 1)
 		if _, err := nc.ChanSubscribe("live.user.alice.revoked", received); err != nil {
 			t.Fatal(err)

@@ -21,8 +21,8 @@ func TestOneLeader(t *testing.T) {
 	}
 	elected(a, true)
 	elected(b, false)
-	elected(a, true)                                                                                                   // stays
-	if _, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend($1)`, int64(a.conn.PgConn().PID())); err != nil { //nolint:gosec // a process id
+	elected(a, true) // stays
+	if _, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend($1)`, int64(a.conn.PgConn().PID())); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.After(20 * time.Second); ; {

@@ -110,16 +110,16 @@ func (c *callout) answer(m *nats.Msg) {
 }
 
 // dial connects as a user through the callout, over TCP or WebSocket.
-func dial(env *natstest.Env, url string, row tenant.Tenant, u tenant.UserID, opts ...nats.Option) (*nats.Conn, error) {
+func dial(url string, row tenant.Tenant, u tenant.UserID, opts ...nats.Option) (*nats.Conn, error) {
 	return nats.Connect(url, append([]nats.Option{
 		nats.UserInfo(string(row.ID)+"/"+string(u), "x"), nats.CustomInboxPrefix(subject.Inbox(u)),
 		nats.Timeout(10 * time.Second), nats.NoReconnect(),
 	}, opts...)...)
 }
 
-func mustDial(t testing.TB, env *natstest.Env, url string, row tenant.Tenant, u tenant.UserID, opts ...nats.Option) *nats.Conn {
+func mustDial(t testing.TB, url string, row tenant.Tenant, u tenant.UserID, opts ...nats.Option) *nats.Conn {
 	t.Helper()
-	nc, err := dial(env, url, row, u, opts...)
+	nc, err := dial(url, row, u, opts...)
 	if err != nil {
 		t.Fatalf("connect as %s: %v", u, err)
 	}

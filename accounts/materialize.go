@@ -95,7 +95,7 @@ func (s *System) same(r row, facts map[tenant.TenantID]tenantFacts) (bool, error
 // resign is signRow in a transaction of its own, and returns the row as it is then.
 func (s *System) resign(ctx context.Context, account string, floor int64) (r row, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := s.signRow(ctx, tx, account, floor); err != nil {
+		if err := s.signRow(ctx, tx, account, floor); err != nil {
 			return err
 		}
 		r, err = oneRow(ctx, tx, lockRow, account)

@@ -178,8 +178,8 @@ func TestDropAccountClosesItsConnections(t *testing.T) {
 	row, other := env.NewTenant(t, "acme"), env.NewTenant(t, "zeta")
 	newCallout(t, env, row, other)
 	gone := make(chan struct{})
-	mustDial(t, env, env.Server.ClientURL(), row, "alice", nats.ClosedHandler(func(*nats.Conn) { close(gone) }))
-	zed := mustDial(t, env, env.Server.ClientURL(), other, "zed")
+	mustDial(t, env.Server.ClientURL(), row, "alice", nats.ClosedHandler(func(*nats.Conn) { close(gone) }))
+	zed := mustDial(t, env.Server.ClientURL(), other, "zed")
 	if err := env.Accounts.DropAccount(deadline(t), row.Account); err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestReconcileHealsADeletedAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	newCallout(t, env, row)
-	mustDial(t, env, env.Server.ClientURL(), row, "alice")
+	mustDial(t, env.Server.ClientURL(), row, "alice")
 }
 
 func TestReconcileHealsAForeignJWT(t *testing.T) {

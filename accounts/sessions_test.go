@@ -44,9 +44,9 @@ func TestConnectionsTellTheMethod(t *testing.T) {
 	run(t, env.Accounts.Run)
 	ctx := deadline(t)
 	begun := time.Now().Add(-time.Second)
-	nc := mustDial(t, env, env.Server.ClientURL(), row, "alice")
-	ws := mustDial(t, env, env.Server.WebsocketURL(), row, "bob")
-	mustDial(t, env, env.Server.ClientURL(), other, "alice")
+	nc := mustDial(t, env.Server.ClientURL(), row, "alice")
+	ws := mustDial(t, env.Server.WebsocketURL(), row, "bob")
+	mustDial(t, env.Server.ClientURL(), other, "alice")
 
 	one, err := env.Accounts.Connections(ctx, row.Account, "alice")
 	if err != nil || len(one) != 1 {
@@ -83,7 +83,7 @@ func TestConnectionWithoutSession(t *testing.T) {
 	env := start(t)
 	row := env.NewTenant(t, "acme")
 	newCallout(t, env, row)
-	mustDial(t, env, env.Server.ClientURL(), row, "alice")
+	mustDial(t, env.Server.ClientURL(), row, "alice")
 	got, err := env.Accounts.Connections(deadline(t), row.Account, "alice")
 	if err != nil || len(got) != 1 || got[0].Method != "" {
 		t.Errorf("got %v, %v; want one connection without a method", got, err)

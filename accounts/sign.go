@@ -28,7 +28,7 @@ func (s *System) signSystem(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	for _, a := range []account{s.facts.sys, s.facts.auth, s.facts.parley} {
-		if _, err := s.signRow(ctx, tx, a.id, 0); err != nil {
+		if err := s.signRow(ctx, tx, a.id, 0); err != nil {
 			return err
 		}
 	}
@@ -36,17 +36,18 @@ func (s *System) signSystem(ctx context.Context, tx pgx.Tx) error {
 }
 
 // signRow locks an account's row and signs what the database asks for, if that differs from
-// what was signed last, or if the last iat is not beyond floor. It returns the row's JWT.
-func (s *System) signRow(ctx context.Context, tx pgx.Tx, account string, floor int64) (string, error) {
+// what was signed last, or if the last iat is not beyond floor.
+func (s *System) signRow(ctx context.Context, tx pgx.Tx, account string, floor int64) error {
 	r, err := oneRow(ctx, tx, lockRow, account)
 	if err != nil {
-		return "", err
+		return err
 	}
 	claims, err := s.wanted(ctx, tx, r) // after the lock: it sees what the last signer did not
 	if err != nil {
-		return "", err
+		return err
 	}
-	return s.sign(ctx, tx, r, claims, s.operatorSigner, floor)
+	_, err = s.sign(ctx, tx, r, claims, s.operatorSigner, floor)
+	return err
 }
 
 // sign signs claims where they are new, with an iat beyond all that were signed before: the

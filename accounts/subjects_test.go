@@ -176,7 +176,7 @@ func TestLimitsOfTheTenant(t *testing.T) {
 	one := env.UserConn(t, row, "alice", anything())
 	env.UserConn(t, row, "bob", anything())
 	newCallout(t, env, row)
-	if nc, err := dial(env, env.Server.ClientURL(), row, "carol"); err == nil {
+	if nc, err := dial(env.Server.ClientURL(), row, "carol"); err == nil {
 		nc.Close()
 		t.Error("a third connection was let in")
 	}

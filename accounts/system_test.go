@@ -138,7 +138,7 @@ func TestRestartKeepsKeys(t *testing.T) {
 		t.Error("after a restart the server has another JWT of the account, or none")
 	}
 	newCallout(t, env, row)
-	mustDial(t, env, env.Server.ClientURL(), row, "alice")
+	mustDial(t, env.Server.ClientURL(), row, "alice")
 }
 
 func TestSentinelLeadsToTheCallout(t *testing.T) {
@@ -146,10 +146,10 @@ func TestSentinelLeadsToTheCallout(t *testing.T) {
 	env := start(t)
 	row := env.NewTenant(t, "acme")
 	newCallout(t, env, row)
-	mustDial(t, env, env.Server.ClientURL(), row, "alice")
+	mustDial(t, env.Server.ClientURL(), row, "alice")
 	other := row
 	other.ID = "nobody"
-	if nc, err := dial(env, env.Server.ClientURL(), other, "alice"); err == nil {
+	if nc, err := dial(env.Server.ClientURL(), other, "alice"); err == nil {
 		nc.Close()
 		t.Error("a user of no tenant was let in")
 	}

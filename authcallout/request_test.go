@@ -111,7 +111,7 @@ func TestClockSkewIsBorne(t *testing.T) {
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *Config) { c.Workers, c.Queue = 1, 1 })
-	w.directory.mu.Lock() // the one worker waits in the directory
+	w.mu.Lock() // the one worker waits in the directory
 	replies := make([]*nats.Subscription, 0, 20)
 	for range 20 {
 		m := w.message(w.question(withToken(w.token(nil))))
@@ -122,7 +122,7 @@ func TestOverload(t *testing.T) {
 		}
 	}
 	w.dropped(dropOverload, 18)
-	w.directory.mu.Unlock()
+	w.mu.Unlock()
 	if _, err := replies[0].NextMsg(testTimeout); err != nil {
 		t.Errorf("the first is not answered: %v", err)
 	}

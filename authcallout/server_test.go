@@ -3,7 +3,6 @@ package authcallout
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -91,7 +90,7 @@ func newSite(t *testing.T, transport string) *site {
 	s.callout = must(New(Config{
 		Conn: conn, AuthAccount: public(s.auth), AuthSigner: s.authKey, XKey: xkey,
 		Directory: d, Keys: d, Sessions: d, Refusals: d, Hasher: cheapHasher(2),
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	}))
 	if err := s.callout.Start(); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ const (
 
 // expiry is when a connection ends whose proof holds until then.
 func expiry(now, until time.Time) time.Time {
-	if longest := now.Add(maxSession - rand.N(sessionJitter)); longest.Before(until) {
+	if longest := now.Add(maxSession - rand.N(sessionJitter)); longest.Before(until) { //nolint:gosec // G404: jitter, no secret
 		return longest
 	}
 	return until

@@ -103,20 +103,20 @@ func candidates(stream string, msgs []stored) []candidate {
 // judge applies the rules to a batch in its order. It changes the facts as the batch goes
 // on, and looks nothing up. With doom it refuses the body of every message.
 func judge(f *facts, batch []candidate, doom bool) ruling {
-	var r ruling
+	var d ruling
 	for _, c := range batch {
 		if c.msg.seq < f.firstSeq {
 			continue // retention took it meanwhile
 		}
 		b, code := check(f, c, doom)
 		if code == "" {
-			r.admit(f, c, b)
+			d.admit(f, c, b)
 			continue
 		}
 		sender, room := place(c)
-		r.refused = append(r.refused, refusal{seq: c.msg.seq, sender: sender, room: room, code: code})
+		d.refused = append(d.refused, refusal{seq: c.msg.seq, sender: sender, room: room, code: code})
 	}
-	return r
+	return d
 }
 
 // check returns the code of the first rule that a message breaks, or "".
@@ -162,42 +162,42 @@ func checkRoom(f *facts, c candidate) string {
 }
 
 // admit numbers a message, unless its sender stored it before.
-func (r *ruling) admit(f *facts, c candidate, b body) {
+func (d *ruling) admit(f *facts, c candidate, b body) {
 	sender := tenant.UserID(c.post.Sender)
 	room := f.rooms[c.post.Room]
 	if room == nil {
-		room = r.create(f, c)
+		room = d.create(f, c)
 	}
 	key := onceKey{room.id, c.post.Sender, c.id}
 	if f.seen[key] {
-		r.doubles++
+		d.doubles++
 		return
 	}
 	f.seen[key] = true
 	room.lastN++
 	room.touched, room.lastSeq, room.lastAt = true, c.msg.seq, c.msg.at
-	r.rows = append(r.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: b})
+	d.rows = append(d.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: b})
 	if room.kind == tenant.Open && f.active[sender] {
-		r.join(f, room.id, sender)
+		d.join(f, room.id, sender)
 	}
 }
 
-func (r *ruling) create(f *facts, c candidate) *roomFact {
+func (d *ruling) create(f *facts, c candidate) *roomFact {
 	room := &roomFact{id: c.post.Room, kind: tenant.Direct, class: c.post.Class, state: tenant.RoomActive, changedAt: c.msg.at}
 	f.rooms[room.id] = room
-	r.created = append(r.created, room)
+	d.created = append(d.created, room)
 	low, high, _ := room.id.Pair()
-	r.join(f, room.id, low)
-	r.join(f, room.id, high)
+	d.join(f, room.id, low)
+	d.join(f, room.id, high)
 	return room
 }
 
 // join makes a member of a poster who is none. A ban stays.
-func (r *ruling) join(f *facts, room tenant.RoomID, u tenant.UserID) {
+func (d *ruling) join(f *facts, room tenant.RoomID, u tenant.UserID) {
 	p := pair{room, u}
 	if state := f.members[p]; state == "" || state == tenant.Invited {
 		f.members[p] = tenant.Joined
-		r.joins = append(r.joins, p)
+		d.joins = append(d.joins, p)
 	}
 }
 

@@ -111,7 +111,7 @@ func (c *Chat) ensure(ctx context.Context, t tenant.Tenant, class tenant.Class, 
 
 // microseconds is a first sequence: greater than any that a stream made earlier can
 // have reached at less than a million messages a second, and exact in JavaScript until 2255.
-func microseconds() uint64 { return uint64(time.Now().UnixMicro()) } //nolint:gosec // the time is after 1970
+func microseconds() uint64 { return uint64(time.Now().UnixMicro()) }
 
 const (
 	sqlInsertStream = `INSERT INTO streams (stream, tenant_id, account, class, first_seq, last_seq)

@@ -18,13 +18,10 @@ type roomView struct {
 	Title    string        `json:"title,omitzero"`
 	Role     tenant.Role   `json:"role,omitzero"` // none: he could join
 	Unread   int64         `json:"unread"`
-	Mentions int64         `json:"mentions"` // of him, unread; at most maxCounted
+	Mentions int64         `json:"mentions"` // of him, unread; at most 100
 	Last     uint64        `json:"last"`     // sequence of the newest message
 	Read     uint64        `json:"read"`     // sequence of the newest that he read
 }
-
-// maxCounted bounds the mentions that are counted in a room.
-const maxCounted = 100
 
 const (
 	sqlRoomViewColumns = `SELECT r.room_id, r.kind, r.class, r.title, coalesce(m.role, ''), coalesce(m.state, ''),

@@ -47,11 +47,11 @@ func room(t *testing.T, c *client.Client, id string) client.Room {
 	return r
 }
 
-func listen(t *testing.T, c *client.Client, r client.Room, after uint64) *client.Listener {
+func listen(t *testing.T, c *client.Client, r client.Room) *client.Listener {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	l, err := c.Listen(ctx, r, after)
+	l, err := c.Listen(ctx, r, 0)
 	if err != nil {
 		t.Fatalf("Listen to %s: %v", r.ID, err)
 	}
@@ -257,7 +257,7 @@ func TestClosedClientSaysSo(t *testing.T) {
 	s := chattest.Start(t)
 	c := connect(t, s, "alice")
 	lobby := room(t, c, "lobby")
-	l := listen(t, c, lobby, 0)
+	l := listen(t, c, lobby)
 	c.Close()
 	c.Close()
 	for range l.Messages() {

@@ -70,7 +70,7 @@ func (c *Client) reconnectDelay(attempts int) time.Duration {
 	} else if attempts > quickAttempts {
 		wait = slowWait
 	}
-	return wait + rand.N(wait)
+	return wait + rand.N(wait) //nolint:gosec // G404: jitter, no secret
 }
 
 func (c *Client) onDisconnect() {

@@ -16,7 +16,7 @@ func (d lifeDialer) Dial(network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lifeConn{Conn: conn, untie: context.AfterFunc(d.life, func() { conn.Close() })}, nil
+	return &lifeConn{Conn: conn, untie: context.AfterFunc(d.life, func() { _ = conn.Close() })}, nil
 }
 
 type lifeConn struct {

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -58,11 +57,6 @@ func isFinal(err error) bool {
 		return false
 	}
 	return true
-}
-
-// isContext reports whether err is the end of a context.
-func isContext(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // isRefusal reports whether err is the server's no to a connection.

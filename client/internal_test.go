@@ -107,7 +107,8 @@ func FuzzParseLive(f *testing.F) {
 	r := Room{ID: "lobby", Kind: tenant.Open, Class: tenant.Std}
 	f.Fuzz(func(t *testing.T, subject string, data []byte, seq, at string) {
 		m, err := parseLive(r, &nats.Msg{Subject: subject, Data: data, Header: nats.Header{
-			"Nats-Stream": {"s"}, "Nats-Subject": {"x"}, "Nats-Sequence": {seq}, "Nats-Time-Stamp": {at}}})
+			"Nats-Stream": {"s"}, "Nats-Subject": {"x"}, "Nats-Sequence": {seq}, "Nats-Time-Stamp": {at},
+		}})
 		if err == nil && (fmt.Sprintf("live.std.open.lobby.%s", m.Sender) != subject || m.Seq == 0) {
 			t.Errorf("got %+v from %q", m, subject)
 		}

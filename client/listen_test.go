@@ -37,7 +37,7 @@ func TestListenJoinsHistoryAndLive(t *testing.T) {
 			}
 		})
 		half.Wait()
-		l := listen(t, alice, r, 0)
+		l := listen(t, alice, r)
 		wantNumbered(t, next(t, l, n), n)
 		all.Wait()
 	}
@@ -58,9 +58,10 @@ func TestSecondReadFindsWhatLiveMissed(t *testing.T) {
 		}
 		// As if the second message had come in the milliseconds that a cluster's subscription can miss.
 		return map[string]any{"messages": []any{map[string]any{
-			"seq": first, "sender": "bob", "time": time.Now(), "text": "0"}}, "more": false}
+			"seq": first, "sender": "bob", "time": time.Now(), "text": "0",
+		}}, "more": false}
 	})
-	l := listen(t, alice, lobby, 0)
+	l := listen(t, alice, lobby)
 	if got := next(t, l, 1); got[0].Text != "0" {
 		t.Fatalf("got %q first, want 0", got[0].Text)
 	}
@@ -78,7 +79,7 @@ func TestListenFillsTheGapOfARestart(t *testing.T) {
 	t.Parallel()
 	s := chattest.Start(t)
 	alice := connect(t, s, "alice")
-	l := listen(t, alice, room(t, alice, "lobby"), 0)
+	l := listen(t, alice, room(t, alice, "lobby"))
 	n := 0
 	say := func(k int) {
 		for range k {
@@ -107,7 +108,7 @@ func TestListenSurvivesManyReconnectionsUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := chattest.Start(t)
 	alice := connect(t, s, "alice")
-	l := listen(t, alice, room(t, alice, "lobby"), 0)
+	l := listen(t, alice, room(t, alice, "lobby"))
 	const n = 2000
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -133,7 +134,7 @@ func TestSlowReaderLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := chattest.Start(t)
 	alice, bob := connect(t, s, "alice"), connect(t, s, "bob")
-	l := listen(t, alice, room(t, alice, "lobby"), 0)
+	l := listen(t, alice, room(t, alice, "lobby"))
 	s.Say("lobby", "bob", "0")
 	got := next(t, l, 1)
 	const n = 6000
@@ -170,7 +171,7 @@ func TestLiveGoesOnWithoutHistory(t *testing.T) {
 		}
 		return nil
 	})
-	l := listen(t, alice, lobby, 0)
+	l := listen(t, alice, lobby)
 	subscribed(t, alice)
 	s.Say("lobby", "bob", "live")
 	if got := next(t, l, 1)[0]; got.Text != "live" {
@@ -189,11 +190,13 @@ func TestJunkIsDroppedAndCounted(t *testing.T) {
 	s := chattest.Start(t)
 	s.AddRoom(chattest.Room{ID: "alice.bob", Kind: "direct", Members: []string{"alice", "bob"}})
 	alice := connect(t, s, "alice")
-	l := listen(t, alice, room(t, alice, "lobby"), 0)
+	l := listen(t, alice, room(t, alice, "lobby"))
 	subscribed(t, alice)
 	full := func() nats.Header {
-		return nats.Header{"Nats-Stream": {"std"}, "Nats-Subject": {"chat.std.open.lobby.bob"},
-			"Nats-Sequence": {"1"}, "Nats-Time-Stamp": {time.Now().Format(time.RFC3339Nano)}}
+		return nats.Header{
+			"Nats-Stream": {"std"}, "Nats-Subject": {"chat.std.open.lobby.bob"},
+			"Nats-Sequence": {"1"}, "Nats-Time-Stamp": {time.Now().Format(time.RFC3339Nano)},
+		}
 	}
 	without := func(key string) nats.Header { h := full(); h.Del(key); return h }
 	with := func(key string, v ...string) nats.Header { h := full(); h[key] = v; return h }
@@ -234,7 +237,7 @@ func TestJunkIsDroppedAndCounted(t *testing.T) {
 	}
 	s.Eventually("all junk is counted", func() bool { return alice.Stats().Junk == want })
 
-	dm := listen(t, alice, room(t, alice, "alice.bob"), 0)
+	dm := listen(t, alice, room(t, alice, "alice.bob"))
 	subscribed(t, alice)
 	s.Publish(&nats.Msg{Subject: "live.std.direct.alice.bob.mallory", Data: text, Header: full()})
 	s.Say("alice.bob", "bob", "psst")
@@ -260,7 +263,7 @@ func TestListenNeedsTheRoom(t *testing.T) {
 	s.AddRoom(chattest.Room{ID: "plans", Kind: "private", Members: []string{"alice", "bob"}})
 	alice, bob := connect(t, s, "alice"), connect(t, s, "bob")
 	r := room(t, alice, "plans")
-	l, twin := listen(t, alice, r, 0), listen(t, bob, r, 0)
+	l, twin := listen(t, alice, r), listen(t, bob, r)
 	s.Say("plans", "bob", "hello")
 	next(t, l, 1)
 	next(t, twin, 1)
@@ -289,8 +292,8 @@ func TestListenOpensRoomsOutsideTheWorkingSet(t *testing.T) {
 		s.AddRoom(chattest.Room{ID: id, Kind: "private", Members: []string{"alice", "bob"}})
 	}
 	alice := connect(t, s, "alice", func(o *client.Options) { o.Rooms = []string{"one"} })
-	one := listen(t, alice, room(t, alice, "one"), 0)
-	two := listen(t, alice, room(t, alice, "two"), 0)
+	one := listen(t, alice, room(t, alice, "one"))
+	two := listen(t, alice, room(t, alice, "two"))
 	s.Eventually("alice asks for both", func() bool {
 		all := s.Logins("alice")
 		return all[len(all)-1] == "alice;rooms=two,one"

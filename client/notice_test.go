@@ -32,7 +32,7 @@ func TestRevokedStopsForGood(t *testing.T) {
 	s := chattest.Start(t)
 	alice, bob := connect(t, s, "alice"), connect(t, s, "bob")
 	lobby := room(t, alice, "lobby")
-	l := listen(t, alice, lobby, 0)
+	l := listen(t, alice, lobby)
 	carol := connect(t, s, "carol")
 	s.Refuse("alice", true)
 	s.Notify("alice", "revoked", map[string]string{"reason": "left the company"})
@@ -90,9 +90,15 @@ func TestNotices(t *testing.T) {
 	s := chattest.Start(t)
 	alice := connect(t, s, "alice")
 	junk := []struct{ what, body string }{
-		{"revoked", `{}`}, {"revoked", `{"stream":"std","seq":9}`}, {"revoked", `{"ok":true,"reason":"x"}`},
-		{"revoked", `null`}, {"revoked", `{"reason":7}`}, {"revoked", `{"reason":"x"}{}`},
-		{"rights", `{"stream":"std","rooms":[]}`}, {"refused", `{"seq":9}`}, {"unheard-of", `{}`},
+		{"revoked", `{}`},
+		{"revoked", `{"stream":"std","seq":9}`},
+		{"revoked", `{"ok":true,"reason":"x"}`},
+		{"revoked", `null`},
+		{"revoked", `{"reason":7}`},
+		{"revoked", `{"reason":"x"}{}`},
+		{"rights", `{"stream":"std","rooms":[]}`},
+		{"refused", `{"seq":9}`},
+		{"unheard-of", `{}`},
 	}
 	for _, j := range junk {
 		s.Publish(&nats.Msg{Subject: "live.user.alice." + j.what, Data: []byte(j.body)})

@@ -99,7 +99,7 @@ func (c *Client) postUntil(ctx context.Context, r Room, m *nats.Msg) (Ack, error
 		case next.Err() != nil:
 			continue // cut off by a reconnection
 		}
-		if !wait(ctx, pause/2+mrand.N(pause)) {
+		if !wait(ctx, pause/2+mrand.N(pause)) { //nolint:gosec // G404: jitter, no secret
 			return Ack{}, ctx.Err()
 		}
 	}

@@ -137,7 +137,7 @@ func (j *joiner) apply(ctx context.Context, p page) error {
 			return p.err
 		}
 		j.holding = false
-		j.timer.Reset(j.pause/2 + rand.N(j.pause))
+		j.timer.Reset(j.pause/2 + rand.N(j.pause)) //nolint:gosec // G404: jitter, no secret
 		j.pause = min(2*j.pause, readPauseMax)
 		return j.drain(ctx)
 	}
@@ -158,7 +158,7 @@ func (j *joiner) apply(ctx context.Context, p page) error {
 	}
 	if !j.second {
 		j.second = true
-		j.timer.Reset(secondRead + rand.N(secondRead/4))
+		j.timer.Reset(secondRead + rand.N(secondRead/4)) //nolint:gosec // G404: jitter, no secret
 		return nil
 	}
 	j.merge.mended()

@@ -69,7 +69,7 @@ func (t *tokens) renewIn() <-chan time.Time {
 		return nil
 	}
 	d := t.life * 3 / 4
-	return time.After(d + rand.N(d/10+1))
+	return time.After(d + rand.N(d/10+1)) //nolint:gosec // G404: jitter, no secret
 }
 
 // lifeOf reads the exp of a JSON Web Token, which only its verifier must distrust; 0 if there is none.
@@ -124,7 +124,7 @@ func (c *Client) renewToken() bool {
 			return true
 		}
 		c.log.Warn("token not renewed", "user", c.user, "error", err)
-		if !wait(c.life, pause+rand.N(pause/2)) {
+		if !wait(c.life, pause+rand.N(pause/2)) { //nolint:gosec // G404: jitter, no secret
 			return false
 		}
 	}

@@ -130,8 +130,8 @@ func makes() option {
 	}
 }
 
-func get(id, path, summary string, opts ...option) huma.Operation {
-	return operation(id, http.MethodGet, path, summary, opts)
+func get(id, path, summary string) huma.Operation {
+	return operation(id, http.MethodGet, path, summary, nil)
 }
 
 func put(id, path, summary string, opts ...option) huma.Operation {
@@ -146,8 +146,8 @@ func patch(id, path, summary string, opts ...option) huma.Operation {
 	return operation(id, http.MethodPatch, path, summary, opts)
 }
 
-func remove(id, path, summary string, opts ...option) huma.Operation {
-	return operation(id, http.MethodDelete, path, summary, opts)
+func remove(id, path, summary string) huma.Operation {
+	return operation(id, http.MethodDelete, path, summary, nil)
 }
 
 func operation(id, method, path, summary string, opts []option) huma.Operation {

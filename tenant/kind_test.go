@@ -32,10 +32,10 @@ func TestRightsOf(t *testing.T) {
 		for role, rights := range roles {
 			for _, state := range states {
 				want := none
-				switch {
-				case state == Joined:
+				switch state {
+				case Joined:
 					want = rights[kind]
-				case state == Invited:
+				case Invited:
 					want = everybody[kind] // an invitation gives nothing yet and takes nothing away
 				}
 				if got := RightsOf(kind, &Membership{Kind: kind, Role: role, State: state}); got != want {

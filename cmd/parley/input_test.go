@@ -17,13 +17,13 @@ import (
 )
 
 // run runs parley to its end.
-func runParley(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+func runParley(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := command(ctx, args...)
 	var out, errs bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	_ = cmd.Run() // the code says it
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
@@ -141,7 +141,7 @@ func TestServeRefusesBadSettings(t *testing.T) {
 		{"database that is none", with("--database-url", "mysql://x"), []string{"--database-url"}},
 	} {
 		data := dataFolder(t)
-		code, out, errs := runParley(t, "", append([]string{"serve", "--data", data}, c.args...)...)
+		code, out, errs := runParley(t, append([]string{"serve", "--data", data}, c.args...)...)
 		if code == 0 || strings.Contains(out, "parley ready") {
 			t.Errorf("%s: got code %d and %q", c.name, code, out)
 		}
@@ -169,7 +169,7 @@ func TestServeRefusesANewerDatabase(t *testing.T) {
 	if err := conn.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	code, _, errs := runParley(t, "", "serve", "--data", dataFolder(t), "--http", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--ws", "127.0.0.1:0",
+	code, _, errs := runParley(t, "serve", "--data", dataFolder(t), "--http", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--ws", "127.0.0.1:0",
 		"--metrics", "127.0.0.1:0", "--database-url", url)
 	if code != 1 || !strings.Contains(errs, "newer") {
 		t.Errorf("got code %d and %q, want 1 and a word on the newer version", code, errs)
@@ -191,7 +191,7 @@ func TestServeWithoutPostgresPrograms(t *testing.T) {
 func TestASecondServerOnTheSameFolder(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	code, _, errs := runParley(t, "", "serve", "--data", s.data, "--http", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--ws", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
+	code, _, errs := runParley(t, "serve", "--data", s.data, "--http", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--ws", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
 	if code != 1 || !strings.Contains(errs, "another parley") {
 		t.Errorf("got code %d and %q, want 1 and a word on the other one", code, errs)
 	}
@@ -255,7 +255,7 @@ func TestCommandLine(t *testing.T) {
 		{"nonsense", 2, "nonsense"},
 	} {
 		args := append(strings.Fields(c.args), "--data", s.data)
-		code, out, errs := runParley(t, "", args...)
+		code, out, errs := runParley(t, args...)
 		text := out
 		if c.code != 0 {
 			text = errs
@@ -264,11 +264,11 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("parley %s: got code %d, %q and %q; want %d and %q", c.args, code, out, errs, c.code, c.want)
 		}
 	}
-	code, out, errs := runParley(t, "", "tenant", "list", "--json", "--data", s.data)
+	code, out, errs := runParley(t, "tenant", "list", "--json", "--data", s.data)
 	if code != 0 || strings.TrimSpace(out) != "[]" {
 		t.Errorf("tenant list --json: got %d, %q and %q, want []", code, out, errs)
 	}
-	code, _, errs = runParley(t, "", "tenant", "list", "--data", t.TempDir())
+	code, _, errs = runParley(t, "tenant", "list", "--data", t.TempDir())
 	if code != 1 || !strings.Contains(errs, "parley serve") {
 		t.Errorf("without a server: got %d and %q, want 1 and how to start one", code, errs)
 	}

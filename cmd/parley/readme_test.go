@@ -47,7 +47,7 @@ func (s *server) shell(dir, line, stdin string) (string, error) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, "bash", "-c", `parley() { "$PROGRAM" "$@"; }; `+line) //nolint:gosec // our own README
+	cmd := exec.CommandContext(ctx, "bash", "-c", `parley() { "$PROGRAM" "$@"; }; `+line)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), asParley+"=1", "PARLEY_DATA="+s.data, "PROGRAM="+self)
 	cmd.Stdin = strings.NewReader(stdin)

@@ -43,7 +43,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 type configFile string
 
 // BeforeResolve reads the file named by the flag or the environment.
-func (configFile) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	file, ok := ctx.FlagValue(trace.Flag).(configFile)
 	if !ok || file == "" {
 		return nil

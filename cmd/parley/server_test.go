@@ -73,11 +73,11 @@ func serve(t *testing.T, args ...string) *server {
 // dataFolder makes a folder that Postgres can enter as its own user: t.TempDir is closed to others.
 func dataFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "parley")
+	dir, err := os.MkdirTemp("", "parley") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // see above
+	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -295,9 +295,9 @@ func (s *server) dial(url, user string, how ...nats.Option) (*peer, error) {
 }
 
 // peer connects a user with a token over TCP.
-func (s *server) peer(tenant, user string, how ...nats.Option) *peer {
+func (s *server) peer(tenant, user string) *peer {
 	s.t.Helper()
-	p, err := s.dial(s.NATS, user, append([]nats.Option{nats.Token(s.userToken(tenant, user))}, how...)...)
+	p, err := s.dial(s.NATS, user, nats.Token(s.userToken(tenant, user)))
 	if err != nil {
 		s.t.Fatalf("connect %s of %s: %v", user, tenant, err)
 	}

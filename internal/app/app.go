@@ -133,7 +133,7 @@ func (a *app) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	// What can be refused is tried first: a taken port shall not cost a database.
-	listeners, err := a.listen()
+	listeners, err := a.listen(ctx)
 	if err != nil {
 		return err
 	}

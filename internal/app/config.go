@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -57,8 +58,8 @@ func (c Config) check() error {
 }
 
 // listen opens the address of a flag, and says which flag to change where it is taken.
-func listen(flag, addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+func listen(ctx context.Context, flag, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: can't listen on %s: %w; stop what uses it, or choose another address (port 0 picks a free one)", flag, addr, err)
 	}

@@ -56,7 +56,7 @@ func openData(path string) (*dataDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(path, 0o711); err != nil {
+	if err := os.MkdirAll(path, 0o711); err != nil { //nolint:gosec // G301: Postgres as its own user must pass through
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)

@@ -17,24 +17,24 @@ import (
 // listeners are the ports of the HTTP servers, open but not yet answered.
 type listeners struct{ http, metrics net.Listener }
 
-func (a *app) listen() (l listeners, err error) {
+func (a *app) listen(ctx context.Context) (l listeners, err error) {
 	conf, err := a.tls()
 	if err != nil {
 		return l, err
 	}
-	if l.http, err = listen("http", a.HTTP); err != nil {
+	if l.http, err = listen(ctx, "http", a.HTTP); err != nil {
 		return l, err
 	}
 	a.onStop("http port", closing(l.http))
 	if conf != nil {
 		l.http = tls.NewListener(l.http, conf)
 	}
-	if l.metrics, err = listen("metrics", a.Metrics); err != nil {
+	if l.metrics, err = listen(ctx, "metrics", a.Metrics); err != nil {
 		return l, err
 	}
 	a.onStop("metrics port", closing(l.metrics))
 	for _, p := range []struct{ flag, addr string }{{"nats", a.NATS}, {"ws", a.WS}} {
-		probe, err := listen(p.flag, p.addr)
+		probe, err := listen(ctx, p.flag, p.addr)
 		if err != nil {
 			return l, err
 		}
@@ -93,7 +93,9 @@ func (a *app) serve(name string, s *http.Server, l net.Listener) {
 		if err != nil {
 			err = s.Close()
 		}
-		<-done
+		if served := <-done; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
 		return err
 	})
 }

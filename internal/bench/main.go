@@ -197,7 +197,7 @@ func (b *bench) introduce(ctx context.Context) error {
 			return err
 		}
 		used := after.minus(before)
-		fmt.Fprintf(b.out, " %s %s;", p.role, millis((used.server+used.database)/time.Duration(idle/time.Second)))
+		fmt.Fprintf(b.out, " %s %s;", p.role, millis((used.server+used.database)/(idle/time.Second)))
 	}
 	fmt.Fprintln(b.out)
 	return nil

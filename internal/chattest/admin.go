@@ -119,7 +119,7 @@ func (s *Server) Limit() {
 	st, err := s.js.Stream(ctx, streamName)
 	s.must(err)
 	c := st.CachedInfo().Config
-	c.Discard, c.MaxMsgs = jetstream.DiscardNew, int64(max(1, st.CachedInfo().State.Msgs))
+	c.Discard, c.MaxMsgs = jetstream.DiscardNew, int64(max(1, st.CachedInfo().State.Msgs)) //nolint:gosec // G115: a test stores few messages
 	_, err = s.js.UpdateStream(ctx, c)
 	s.must(err)
 }

@@ -28,10 +28,14 @@ func (s *Server) Check(c server.ClientAuthentication) bool {
 		return false
 	}
 	u := tenant.UserID(user)
-	pub := []string{subject.API(u, "*"), "chat.*.open.*." + user, "sig.*.open.*." + user,
-		"chat.*.direct." + user + ".*." + user, "chat.*.direct.*." + user + "." + user}
-	sub := []string{subject.Inbox(u) + ".>", subject.Notice(u, "*"), "live.*.open.*.*", "sig.*.open.*.*", "live.*.announce.*.*",
-		"live.*.direct." + user + ".*.*", "live.*.direct.*." + user + ".*"}
+	pub := []string{
+		subject.API(u, "*"), "chat.*.open.*." + user, "sig.*.open.*." + user,
+		"chat.*.direct." + user + ".*." + user, "chat.*.direct.*." + user + "." + user,
+	}
+	sub := []string{
+		subject.Inbox(u) + ".>", subject.Notice(u, "*"), "live.*.open.*.*", "sig.*.open.*.*", "live.*.announce.*.*",
+		"live.*.direct." + user + ".*.*", "live.*.direct.*." + user + ".*",
+	}
 	for _, r := range s.rooms {
 		listed := !named || slices.Contains(strings.Split(set, ","), r.ID)
 		if r.Kind == tenant.Private && listed && slices.Contains(r.Members, user) {

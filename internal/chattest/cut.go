@@ -1,6 +1,7 @@
 package chattest
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -17,7 +18,7 @@ type Proxy struct {
 // Cut runs a proxy in front of s until the test ends.
 func Cut(t testing.TB, s *Server) *Proxy {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("chattest: %v", err)
 	}
@@ -30,19 +31,19 @@ func Cut(t testing.TB, s *Server) *Proxy {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { p.serve(conn, target) })
+			wg.Go(func() { p.serve(t.Context(), conn, target) })
 		}
 	})
-	t.Cleanup(func() { ln.Close(); wg.Wait() })
+	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
 	return p
 }
 
 // SwallowNext loses the next bytes from the server, and cuts the connection they were for.
 func (p *Proxy) SwallowNext() { p.swallow.Store(true) }
 
-func (p *Proxy) serve(client net.Conn, target string) {
+func (p *Proxy) serve(ctx context.Context, client net.Conn, target string) {
 	defer client.Close()
-	server, err := net.Dial("tcp", target)
+	server, err := (&net.Dialer{}).DialContext(ctx, "tcp", target)
 	if err != nil {
 		return
 	}
@@ -50,7 +51,7 @@ func (p *Proxy) serve(client net.Conn, target string) {
 	var up sync.WaitGroup
 	up.Go(func() {
 		_, _ = io.Copy(server, client)
-		server.Close()
+		_ = server.Close()
 	})
 	defer up.Wait()
 	defer client.Close()

@@ -14,7 +14,7 @@ type DeafServer struct {
 // Deaf runs one until the test ends.
 func Deaf(t testing.TB) DeafServer {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("chattest: %v", err)
 	}
@@ -34,6 +34,6 @@ func Deaf(t testing.TB) DeafServer {
 			}
 		}
 	}()
-	t.Cleanup(func() { ln.Close(); <-done })
+	t.Cleanup(func() { _ = ln.Close(); <-done })
 	return d
 }

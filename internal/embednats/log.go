@@ -17,10 +17,12 @@ type logger struct {
 }
 
 func (l *logger) Noticef(format string, v ...any) { l.log.Debug("nats-server notice", text(format, v)) }
-func (l *logger) Warnf(format string, v ...any)   { l.log.Warn("nats-server warning", text(format, v)) }
-func (l *logger) Errorf(format string, v ...any)  { l.log.Warn("nats-server error", text(format, v)) }
-func (l *logger) Debugf(string, ...any)           {}
-func (l *logger) Tracef(string, ...any)           {}
+
+func (l *logger) Warnf(format string, v ...any) { l.log.Warn("nats-server warning", text(format, v)) }
+
+func (l *logger) Errorf(format string, v ...any) { l.log.Warn("nats-server error", text(format, v)) }
+func (l *logger) Debugf(string, ...any)          {}
+func (l *logger) Tracef(string, ...any)          {}
 
 func (l *logger) Fatalf(format string, v ...any) {
 	l.log.Error("nats-server fatal", text(format, v))

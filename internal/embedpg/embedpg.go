@@ -215,7 +215,7 @@ func newPlaces(dir string) (places, error) {
 	if err != nil {
 		return places{}, err
 	}
-	if err := os.MkdirAll(abs, wayThrough); err != nil { //nolint:gosec // G301: see wayThrough
+	if err := os.MkdirAll(abs, wayThrough); err != nil {
 		return places{}, err
 	}
 	// The path is compared with the command lines of running servers, so it must have one form.

@@ -87,10 +87,10 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// folder is one that the server's user can enter and whose path is short.
+// folder is one that the server's user can enter and whose path is short: t.TempDir is neither.
 func folder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "embedpg")
+	dir, err := os.MkdirTemp("", "embedpg") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

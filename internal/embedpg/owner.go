@@ -58,13 +58,13 @@ func (o *owner) own(path string) error {
 	return os.Lchown(path, int(o.uid), int(o.gid))
 }
 
-// letIn opens the way through a folder of this process, which a strict umask may have closed.
+// letIn opens the way through a folder of this process to the server's user, where a strict umask closed it.
 func (o *owner) letIn(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil || !o.drop || info.Mode()&0o011 == 0o011 {
 		return err
 	}
-	return os.Chmod(dir, info.Mode().Perm()|0o011) //nolint:gosec // G302: the server's user must pass through
+	return os.Chmod(dir, info.Mode().Perm()|0o011)
 }
 
 // ownTree gives a whole folder to the owner, where its top is not his already: a restored

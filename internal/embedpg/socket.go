@@ -52,7 +52,7 @@ func makeSocketDir(dir string, o *owner) error {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.IsDir() || int(st.Uid) != os.Geteuid() && !(o.drop && st.Uid == o.uid) {
+	if !ok || !info.IsDir() || int(st.Uid) != os.Geteuid() && (!o.drop || st.Uid != o.uid) {
 		return fmt.Errorf("%s exists and belongs to another user: remove it", dir)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // G302: a folder needs x

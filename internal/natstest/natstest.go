@@ -4,8 +4,6 @@ package natstest
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -96,8 +94,7 @@ func (e *Env) StartServer(t testing.TB) {
 
 // Log writes what a test says to its output, and nothing once the test is over.
 func Log(t testing.TB) *slog.Logger {
-	var w io.Writer = t.Output()
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
 // Conn connects in a role of the platform, in process.
@@ -250,7 +247,7 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 	for !holds() {
 		select {
 		case <-deadline.C:
-			t.Fatal(fmt.Sprintf("waited in vain for %s", what))
+			t.Fatalf("waited in vain for %s", what)
 		case <-again.C:
 		}
 	}

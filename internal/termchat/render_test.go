@@ -84,10 +84,14 @@ func TestMessages(t *testing.T) {
 		{client.Message{Sender: "bob", Time: at(21, 9), Text: "hi"}, []string{"09:02 bob: hi"}},
 		{client.Message{Sender: "bob", Time: at(22, 9), Text: "new day"}, []string{"── Sunday, 22 November 2026 ──", "09:02 bob: new day"}},
 		{client.Message{Sender: "bob", Time: at(22, 9), Deleted: true}, []string{"09:02 bob: (deleted)"}},
-		{client.Message{Sender: "bob", Time: at(22, 9), Text: "x", Edited: true, Late: true, Replies: 1, Thread: 7,
-			Reactions: map[string][]string{"👍": {"a", "b"}}}, []string{"09:02 bob: ↳ x (edited, late, 1 reply, 👍 2)"}},
-		{client.Message{Sender: "bob", Time: at(22, 9), Attachments: []client.Attachment{{URL: "https://x/y\x1b", Name: "a\nb", Size: 2048}}},
-			[]string{"09:02 bob: [a b, 2.0 KiB] https://x/y\ufffd"}},
+		{client.Message{
+			Sender: "bob", Time: at(22, 9), Text: "x", Edited: true, Late: true, Replies: 1, Thread: 7,
+			Reactions: map[string][]string{"👍": {"a", "b"}},
+		}, []string{"09:02 bob: ↳ x (edited, late, 1 reply, 👍 2)"}},
+		{
+			client.Message{Sender: "bob", Time: at(22, 9), Attachments: []client.Attachment{{URL: "https://x/y\x1b", Name: "a\nb", Size: 2048}}},
+			[]string{"09:02 bob: [a b, 2.0 KiB] https://x/y\ufffd"},
+		},
 		{client.Message{Sender: "_", Time: at(22, 9), Event: &client.Event{Type: "joined", User: "carol"}}, []string{"09:02 · carol joined"}},
 		{client.Message{Sender: "_", Time: at(22, 9), Event: &client.Event{Type: "pin\x1bned", By: "carol"}}, []string{"09:02 · pin\ufffdned by carol"}},
 	} {

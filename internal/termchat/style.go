@@ -21,7 +21,7 @@ const (
 )
 
 // senderColours leave out black, white and their bright forms, of which one is the background.
-var senderColours = []string{"31", "32", "33", "34", "35", "36", "91", "92", "93", "94", "95", "96"}
+var senderColours = [...]string{"31", "32", "33", "34", "35", "36", "91", "92", "93", "94", "95", "96"}
 
 func (s style) paint(code, text string) string {
 	if !s.colour || text == "" {

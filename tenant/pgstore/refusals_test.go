@@ -40,13 +40,13 @@ func running(t *testing.T, s *Store) (stop func()) {
 }
 
 // eventually waits until a query counts n.
-func eventually(t *testing.T, s *Store, n int, sql string, args ...any) {
+func eventually(t *testing.T, s *Store, n int, sql string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	late := time.After(20 * time.Second)
 	for {
-		got := count(t, s, sql, args...)
+		got := count(t, s, sql)
 		if got == n {
 			return
 		}

@@ -90,8 +90,11 @@ func TestEnqueue(t *testing.T) {
 	later := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
 	write(t, s, "acme", func(ctx context.Context, x tenant.Tx) error {
 		for _, j := range []tenant.Job{
-			tenant.PushClaims{Tenant: "acme"}, tenant.EnsureStream{Tenant: "acme", Class: tenant.Day}, tenant.SweepUser{Tenant: "acme", User: "alice"},
-			tenant.SweepTenant{Tenant: "acme"}, tenant.DropTenant{Tenant: "acme"},
+			tenant.PushClaims{Tenant: "acme"},
+			tenant.EnsureStream{Tenant: "acme", Class: tenant.Day},
+			tenant.SweepUser{Tenant: "acme", User: "alice"},
+			tenant.SweepTenant{Tenant: "acme"},
+			tenant.DropTenant{Tenant: "acme"},
 		} {
 			if err := x.Enqueue(ctx, j, time.Time{}); err != nil {
 				return err
