@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -66,7 +67,8 @@ func Start(t testing.TB, pool *pgxpool.Pool) *Env {
 	return e
 }
 
-// StartServer starts the server, also again after a Stop. Its folder stays; its ports change.
+// StartServer starts the server, also again after a Stop, and returns when the connections that
+// tests share are on it: what they publish to one that died is lost. Its folder stays; its ports change.
 func (e *Env) StartServer(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -90,6 +92,16 @@ func (e *Env) StartServer(t testing.TB) {
 	e.Server = s
 	e.mu.Unlock()
 	t.Cleanup(s.Kill)
+	for _, nc := range e.shared() {
+		Eventually(t, "a connection to find the new server", func() bool { return nc.ConnectedServerId() == s.ID() })
+	}
+}
+
+// shared are the connections that once made.
+func (e *Env) shared() []*nats.Conn {
+	e.conns.Lock()
+	defer e.conns.Unlock()
+	return slices.DeleteFunc([]*nats.Conn{e.sys, e.parley, e.auth}, func(nc *nats.Conn) bool { return nc == nil })
 }
 
 // Log writes what a test says to its output, and nothing once the test is over.
