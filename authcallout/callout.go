@@ -35,7 +35,7 @@ const (
 // A Directory reads what a decision rests on, in one query.
 type Directory interface {
 	// Identity answers ErrNotFound where the tenant does not exist or is deleting, and where
-	// the claim names credentials that are unknown. A user that is unknown or deleted leaves
+	// the claim names credentials or an nkey that are unknown. A user that is unknown or deleted leaves
 	// Identity.User.ID empty. A claim may name a tenant without a user: then only what
 	// belongs to the tenant matters.
 	Identity(ctx context.Context, c tenant.Claim) (tenant.Identity, error)

@@ -1,6 +1,7 @@
 package authcallout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type attempt struct {
 	at     time.Time // when the request came
 	offer  offer
 	tenant tenant.TenantID // of whom the refusal is told; empty: of nobody that exists
+	user   tenant.UserID   // whom the client claims to be, as far as that is known
 }
 
 // context ends when the client is gone.
@@ -32,7 +34,8 @@ func (a *attempt) context(c *Callout) (context.Context, context.CancelFunc) {
 func (c *Callout) decide(a *attempt) {
 	var wrong *refusal
 	a.offer, wrong = readOffer(a.req)
-	if a.offer.claim.Tenant == "" && a.offer.claim.Creds == "" {
+	a.user = a.offer.claim.User
+	if !a.offer.claim.NamesSomebody() {
 		c.refuse(a, wrong)
 		return
 	}
@@ -41,7 +44,7 @@ func (c *Callout) decide(a *attempt) {
 	id, err := c.identity(ctx, a.offer.claim)
 	blind := err != nil && !errors.Is(err, tenant.ErrNotFound)
 	if err == nil {
-		a.tenant = id.Tenant
+		a.tenant, a.user = id.Tenant, cmp.Or(a.user, id.User.ID)
 	}
 	if wrong == nil {
 		wrong = against(a, &id, err)
@@ -75,6 +78,8 @@ func against(a *attempt, id *tenant.Identity, err error) *refusal {
 	switch {
 	case errors.Is(err, tenant.ErrNotFound) && a.offer.method == tenant.MethodCreds:
 		return refuseCreds
+	case errors.Is(err, tenant.ErrNotFound) && a.offer.method == tenant.MethodNKey:
+		return refuseNKey
 	case errors.Is(err, tenant.ErrNotFound):
 		return refuseTenant
 	case err != nil:
@@ -100,7 +105,7 @@ func (c *Callout) prove(a *attempt, id *tenant.Identity) {
 func (c *Callout) refuse(a *attempt, r *refusal) {
 	c.reject(a, r.code)
 	c.conf.Refusals.Refuse(tenant.Refusal{
-		At: c.conf.Now(), Tenant: a.tenant, User: string(a.offer.claim.User), Method: a.offer.method,
+		At: c.conf.Now(), Tenant: a.tenant, User: string(a.user), Method: a.offer.method,
 		Address: a.req.NATS.Client.Host, Code: r.code, Reason: r.reason,
 	})
 	c.metrics.decided(a, r.code, c.conf.Now())

@@ -80,7 +80,7 @@ func TestMethodsAreToldApart(t *testing.T) {
 		{"nkey and creds", "method_ambiguous", "", []func(*jwt.AuthorizationRequestClaims){withCreds(creds), set(func(q *jwt.AuthorizationRequestClaims) {
 			q.ConnectOptions.Nkey = public(newKey(nkeys.PrefixByteUser))
 		})}},
-		{"nkey", "method_unsupported", "", []func(*jwt.AuthorizationRequestClaims){set(func(q *jwt.AuthorizationRequestClaims) {
+		{"nkey and password", "method_ambiguous", "", []func(*jwt.AuthorizationRequestClaims){withPassword("acme/alice", "x"), set(func(q *jwt.AuthorizationRequestClaims) {
 			q.ConnectOptions.Nkey = public(newKey(nkeys.PrefixByteUser))
 		})}},
 		{"MQTT", "client_type", "", []func(*jwt.AuthorizationRequestClaims){withToken(token), set(func(q *jwt.AuthorizationRequestClaims) { q.ClientInformation.Type = "mqtt" })}},
@@ -105,18 +105,17 @@ func TestCreds(t *testing.T) {
 	w.addUser(tenant.User{Tenant: "acme", ID: "gone", Status: tenant.UserRevoked})
 	good, _ := w.issueCreds(w.auth, public(w.auth), "acme", "alice")
 	w.admitted("alice", withCreds(good))
+	// nats.js sends the nkey of the credentials beside them.
+	w.admitted("alice", withCreds(good), func(q *jwt.AuthorizationRequestClaims) { q.ConnectOptions.Nkey = q.ClientInformation.User })
 	if got := w.claims()[0]; got.Creds == "" || got.Tenant != "" || got.User != "" {
 		t.Errorf("got claim %+v, want the nkey alone", got)
 	}
 	nkey := must(jwt.DecodeUserClaims(good)).Subject
 
 	// The sentinel, with the nkey of somebody's credentials in every field that a client chooses.
-	r := w.refused("method_unsupported", func(q *jwt.AuthorizationRequestClaims) {
+	w.refused("nkey_unknown", func(q *jwt.AuthorizationRequestClaims) {
 		q.ConnectOptions.Nkey, q.ClientInformation.User = nkey, nkey
 	})
-	if r.Method != "" {
-		t.Errorf("got method %q", r.Method)
-	}
 	w.refused("user_malformed", func(q *jwt.AuthorizationRequestClaims) {
 		q.ConnectOptions.Username, q.ClientInformation.User = nkey, nkey
 	})
@@ -133,8 +132,8 @@ func TestCreds(t *testing.T) {
 
 	revoked, _ := w.issueCreds(w.auth, public(w.auth), "acme", "alice")
 	w.set(func() { w.revoked[must(jwt.DecodeUserClaims(revoked)).Subject] = true })
-	if r := w.refused("creds_revoked", withCreds(revoked)); r.Tenant != "acme" {
-		t.Errorf("got tenant %q, want acme", r.Tenant)
+	if r := w.refused("creds_revoked", withCreds(revoked)); r.Tenant != "acme" || r.User != "alice" {
+		t.Errorf("got %q of tenant %q, want alice of acme", r.User, r.Tenant)
 	}
 
 	gone, _ := w.issueCreds(w.auth, public(w.auth), "acme", "gone")

@@ -115,6 +115,14 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 		}
 		t, u = cred.Tenant, cred.User
 	}
+	if c.NKey != "" {
+		t = ""
+		for _, row := range d.users {
+			if row.NKey == c.NKey {
+				t, u = row.Tenant, row.ID
+			}
+		}
+	}
 	tt, ok := d.tenants[t]
 	if !ok || tt.status == tenant.Deleting {
 		return tenant.Identity{}, tenant.NotFound("tenant")

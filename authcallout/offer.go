@@ -43,7 +43,7 @@ func readOffer(r *request) (offer, *refusal) {
 	}
 	token, rooms, wrongRooms := splitToken(opts.Token)
 	creds, hasCreds := readCreds(opts.JWT, info.Tags)
-	o, wrong := chooseMethod(opts, token, creds, hasCreds)
+	o, wrong := chooseMethod(r, token, creds, hasCreds)
 	if wrong == nil {
 		wrong = wrongRooms
 	}
@@ -52,11 +52,14 @@ func readOffer(r *request) (offer, *refusal) {
 }
 
 // chooseMethod takes the one method that is offered. To prefer one of several would make a
-// client that was given the wrong one work by chance.
-func chooseMethod(opts *connect, token tenant.Secret, creds *credsProof, hasCreds bool) (offer, *refusal) {
+// client that was given the wrong one work by chance. The nkey of the client's own credentials
+// is no second method: nats.js sends it beside them.
+func chooseMethod(r *request, token tenant.Secret, creds *credsProof, hasCreds bool) (offer, *refusal) {
+	opts := &r.NATS.Connect
 	hasPassword := opts.User != "" || opts.Password != ""
+	hasNKey := opts.NKey != "" && (!hasCreds || opts.NKey != creds.nkey)
 	n := 0
-	for _, has := range []bool{token != "", hasPassword, hasCreds, opts.NKey != ""} {
+	for _, has := range []bool{token != "", hasPassword, hasCreds, hasNKey} {
 		if has {
 			n++
 		}
@@ -66,8 +69,8 @@ func chooseMethod(opts *connect, token tenant.Secret, creds *credsProof, hasCred
 		return offer{}, refuseNothing
 	case n > 1:
 		return offer{}, refuseAmbiguous
-	case opts.NKey != "":
-		return offer{}, refuseNKey
+	case hasNKey:
+		return readNKey(opts, r.NATS.Client.Nonce)
 	case hasCreds:
 		return creds.offer()
 	case hasPassword:

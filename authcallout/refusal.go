@@ -9,9 +9,8 @@ type refusal struct{ code, reason string }
 // Refusals of what the client offers, before anybody looks who it is.
 var (
 	refuseClient      = &refusal{"client_type", "only NATS clients over TCP and WebSocket are let in; leaf nodes and MQTT are not"}
-	refuseNothing     = &refusal{"no_credentials", "the client offered nothing; give it a token, a user and password or a .creds file"}
-	refuseAmbiguous   = &refusal{"method_ambiguous", "the client offered more than one of token, password and .creds file; leave one"}
-	refuseNKey        = &refusal{"method_unsupported", "users do not sign in with a bare nkey here; use a token, a password or a .creds file"}
+	refuseNothing     = &refusal{"no_credentials", "the client offered nothing; give it a token, a user and password, an nkey or a .creds file"}
+	refuseAmbiguous   = &refusal{"method_ambiguous", "the client offered more than one of token, password, nkey and .creds file; leave one"}
 	refuseRooms       = &refusal{"rooms_invalid", "what follows the token must be ;rooms= and ids of rooms with commas between; mend the client"}
 	refuseManyRooms   = &refusal{"rooms_too_many", "a connection lists at most 50 rooms; name fewer behind ;rooms="}
 	refuseUserForm    = &refusal{"user_malformed", "the user name must be <tenant>/<user>"}
@@ -25,6 +24,7 @@ var (
 	refuseTokenIss    = &refusal{"token_issuer", "the token's iss must be parley"}
 	refuseTokenTimes  = &refusal{"token_times", "the token needs iat and exp, and may have nbf, in whole seconds since 1970"}
 	refuseTokenLife   = &refusal{"token_life", "the token's exp must be 1 second to 24 hours after its iat; issue a shorter one"}
+	refuseNKeyForm    = &refusal{"nkey_malformed", "the nkey must be a public user nkey, as U followed by 55 characters"}
 	refuseCredsForm   = &refusal{"creds_malformed", "the credentials name no tenant and user; have new ones issued"}
 )
 
@@ -37,6 +37,8 @@ var (
 	refuseCreds       = &refusal{"creds_unknown", "the credentials belong to no user that exists; have new ones issued"}
 	refuseCredsGone   = &refusal{"creds_revoked", "the credentials are revoked; have new ones issued"}
 	refuseCredsOther  = &refusal{"creds_mismatch", "the credentials name another user than our records; have new ones issued"}
+	refuseNKey        = &refusal{"nkey_unknown", "the nkey is registered for no user; set it as the user's nkey"}
+	refuseNKeySig     = &refusal{"nkey_signature", "the server's nonce is not signed with the nkey's seed; give the client the seed of the registered nkey"}
 	refuseTokenKey    = &refusal{"token_key_unknown", "the tenant has no key of the token's kid; have a new token issued"}
 	refuseTokenSig    = &refusal{"token_signature", "the token's signature is wrong; sign it with the key that its kid names"}
 	refuseTokenEarly  = &refusal{"token_not_yet_valid", "the token's nbf or iat is to come; set the issuer's clock right"}

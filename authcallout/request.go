@@ -69,21 +69,23 @@ type serverID struct {
 }
 
 type clientInfo struct {
-	Host string   `json:"host"`
-	ID   uint64   `json:"id"`
-	Tags []string `json:"tags"`
-	Kind string   `json:"kind"`
-	Type string   `json:"type"`
+	Host  string   `json:"host"`
+	ID    uint64   `json:"id"`
+	Tags  []string `json:"tags"`
+	Kind  string   `json:"kind"`
+	Type  string   `json:"type"`
+	Nonce string   `json:"nonce"` // only where the client sent a signature
 }
 
 // connect is what the client sent, except that a client without a NATS user JWT has the
 // server's default sentinel in JWT.
 type connect struct {
-	JWT      tenant.Secret `json:"jwt"`
-	NKey     string        `json:"nkey"`
-	Token    tenant.Secret `json:"auth_token"`
-	User     string        `json:"user"`
-	Password tenant.Secret `json:"pass"`
+	JWT       tenant.Secret `json:"jwt"`
+	NKey      string        `json:"nkey"`
+	Signature string        `json:"sig"` // of the nonce
+	Token     tenant.Secret `json:"auth_token"`
+	User      string        `json:"user"`
+	Password  tenant.Secret `json:"pass"`
 }
 
 // decode opens a message and makes sure that a server sent it, for us, now. The server's key

@@ -186,6 +186,8 @@ func TestMethodsOnARealServer(t *testing.T) {
 		alice.PasswordHash = must(s.callout.conf.Hasher.Hash(s.t.Context(), secret))
 		s.addUser(alice)
 		userJWT, user := s.issueCreds(s.authKey, public(s.auth), "acme", "bob")
+		registered := newKey(nkeys.PrefixByteUser)
+		s.addUser(tenant.User{Tenant: "acme", ID: "nina", NKey: public(registered)})
 		token := s.token(s.acme, "alice")
 
 		s.in("alice", tenant.MethodToken, nats.Token(token))
@@ -193,6 +195,8 @@ func TestMethodsOnARealServer(t *testing.T) {
 		s.in("alice", tenant.MethodPassword, nats.UserInfo("acme/alice", secret))
 		s.in("bob", tenant.MethodCreds, creds(userJWT, user))
 		s.in("bob", tenant.MethodCreds, creds(userJWT, user), nats.Token(";rooms=town,board"))
+		s.in("nina", tenant.MethodNKey, nats.Nkey(public(registered), registered.Sign))
+		s.in("nina", tenant.MethodNKey, nats.Nkey(public(registered), registered.Sign), nats.Token(";rooms=town"))
 		s.in("zed", tenant.MethodToken, nats.Token(s.token(s.other, "zed")))
 		// A client that brings the sentinel by itself.
 		s.in("alice", tenant.MethodToken, nats.Token(token),
@@ -204,7 +208,8 @@ func TestMethodsOnARealServer(t *testing.T) {
 		s.out("token_key_unknown", nats.Token(s.token(&testTenant{id: "acme", tokenKey: s.other.tokenKey}, "alice")))
 		s.out("password_wrong", nats.UserInfo("acme/alice", "wrong"))
 		s.out("password_unset", nats.UserInfo("acme/bob", secret))
-		s.out("method_unsupported", nats.Nkey(public(user), user.Sign))
+		s.out("nkey_signature", nats.Nkey(public(registered), user.Sign))
+		s.out("nkey_unknown", nats.Nkey(public(user), user.Sign))
 		s.out("method_ambiguous", creds(userJWT, user), nats.Token(token))
 		s.set(func() { s.revoked[public(user)] = true })
 		s.out("creds_revoked", creds(userJWT, user))

@@ -6,14 +6,18 @@ import (
 )
 
 // A Claim is what a client says it is, before anything is believed.
-// Tenant and User are empty where a credential's nkey alone says it.
+// Tenant and User are empty where an nkey alone says it.
 type Claim struct {
 	Tenant  TenantID
 	User    UserID
 	TokenID string   // kid of the key that signed the token, when the method is token
 	Creds   string   // public nkey of the .creds file, when the method is creds
+	NKey    string   // registered public nkey of the user, when the method is nkey
 	Rooms   []RoomID // the working set that the client names; nil: the latest active
 }
+
+// NamesSomebody reports whether there is anything to look up.
+func (c Claim) NamesSomebody() bool { return c.Tenant != "" || c.Creds != "" || c.NKey != "" }
 
 // An Identity is everything that one decision of the callout rests on, read at one moment.
 type Identity struct {

@@ -132,6 +132,7 @@ type Method string
 const (
 	MethodToken    Method = "token"
 	MethodPassword Method = "password"
+	MethodNKey     Method = "nkey"
 	MethodCreds    Method = "creds"
 )
 

@@ -13,7 +13,7 @@ import (
 
 // sqlIdentity reads what one decision rests on, in one round trip: a connection waits for it.
 // $1 tenant, $2 user, $3 id of the token's key, $4 nkey of the credential, $5 named rooms or
-// null, $6 most rooms.
+// null, $6 most rooms, $7 nkey of the user.
 //
 // The memberships are sorted by their rooms' activity before the rooms themselves are read,
 // so that a member of thousands costs an index-only scan and a sort, and some 50 rooms
@@ -27,9 +27,13 @@ SELECT t.tenant_id, t.account, t.status, t.limits, c.revoked_at IS NOT NULL,
   coalesce(s.key_id, ''), s.sealed, coalesce(s.key_version, 0), k.key_id IS NOT NULL, restricted.yes, rooms.list
 FROM (VALUES (0)) claim
 LEFT JOIN credentials c ON c.nkey = $4 AND $1 IN ('', c.tenant_id) AND $2 IN ('', c.user_id)
-JOIN tenants t ON t.tenant_id = CASE WHEN $4 = '' THEN $1 ELSE c.tenant_id END AND t.status <> 'deleting'
-LEFT JOIN users u ON u.tenant_id = t.tenant_id
-  AND u.user_id = CASE WHEN $4 = '' THEN $2 ELSE c.user_id END AND u.status <> 'deleted'
+LEFT JOIN users n ON n.nkey = $7 AND n.nkey <> ''
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN $4 <> '' THEN c.tenant_id WHEN $7 <> '' THEN n.tenant_id ELSE $1 END AS tenant_id,
+    CASE WHEN $4 <> '' THEN c.user_id WHEN $7 <> '' THEN n.user_id ELSE $2 END AS user_id
+) who
+JOIN tenants t ON t.tenant_id = who.tenant_id AND t.status <> 'deleting'
+LEFT JOIN users u ON u.tenant_id = t.tenant_id AND u.user_id = who.user_id AND u.status <> 'deleted'
 LEFT JOIN LATERAL (
   SELECT key_id, sealed, key_version FROM account_keys
   WHERE account = t.account AND purpose = 'signing' ORDER BY created_at DESC, key_id LIMIT 1
@@ -77,7 +81,7 @@ CROSS JOIN LATERAL (
 ) rooms`
 
 // Identity reads all that the callout's decision on a claim rests on. An unknown or deleting
-// tenant and an unknown credential are ErrNotFound; an unknown or deleted user is an
+// tenant and an unknown credential or nkey are ErrNotFound; an unknown or deleted user is an
 // Identity without one. Of a credential that names its tenant and user, both must agree.
 // The rooms come latest active first, and those that the user is banned from behind all others.
 func (s *Store) Identity(ctx context.Context, c tenant.Claim) (tenant.Identity, error) {
@@ -85,7 +89,7 @@ func (s *Store) Identity(ctx context.Context, c tenant.Claim) (tenant.Identity, 
 	if !isKey {
 		c.TokenID = ""
 	}
-	row, err := one(ctx, s.pool, scanIdentity, sqlIdentity, c.Tenant, c.User, c.TokenID, c.Creds, c.Rooms, tenant.MaxListedRooms)
+	row, err := one(ctx, s.pool, scanIdentity, sqlIdentity, c.Tenant, c.User, c.TokenID, c.Creds, c.Rooms, tenant.MaxListedRooms, c.NKey)
 	if err != nil {
 		return tenant.Identity{}, wrap(err, "read the identity in", "tenant", string(c.Tenant), string(c.User))
 	}

@@ -138,6 +138,32 @@ func TestIdentityOfACredential(t *testing.T) {
 	}
 }
 
+func TestIdentityOfAnNKey(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	addTenant(t, s, "acme", "other")
+	alice, bob, zed := userOf("acme", "alice"), userOf("acme", "bob"), userOf("other", "zed")
+	alice.NKey, bob.NKey, zed.NKey = "UALICE", "UBOB", "UZED"
+	addUser(t, s, alice, bob, zed, userOf("acme", "carol"))
+	addRoom(t, s, roomOf("acme", "r", tenant.Private))
+	addMember(t, s, "acme", memberOf("r", "alice", tenant.RoleMember))
+	write(t, s, "acme", func(ctx context.Context, x tenant.Tx) error { return x.DeleteUser(ctx, "acme", "bob") })
+
+	got, err := s.Identity(within(t), tenant.Claim{NKey: "UALICE"})
+	must(t, err)
+	want(t, "alice's tenant", got.Tenant, "acme")
+	want(t, "alice", got.User, alice)
+	want(t, "alice's rooms", len(got.Rooms), 1)
+	got, err = s.Identity(within(t), tenant.Claim{NKey: "UZED"})
+	must(t, err)
+	want(t, "zed's tenant", got.Tenant, "other")
+	want(t, "zed", got.User, zed)
+	for _, nkey := range []string{"UNOBODY", "UBOB"} {
+		_, err = s.Identity(within(t), tenant.Claim{NKey: nkey})
+		wantErr(t, nkey, err, tenant.ErrNotFound)
+	}
+}
+
 // roomsOf writes an identity's rooms as words.
 func roomsOf(t *testing.T, s *Store, c tenant.Claim) (rooms string, restricted bool) {
 	t.Helper()
