@@ -48,7 +48,7 @@ type seenRoom struct {
 }
 
 const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, r.state, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false)
-	FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $3
+	FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.tenant_id
 	LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = $3
 	WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted'`
 

@@ -100,7 +100,7 @@ func createRooms(ctx context.Context, tx pgx.Tx, t tenant.TenantID, d ruling) er
 const (
 	sqlInsertMembers = `INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at)
 		SELECT room_pk, $1, user_id, 'member', 'joined', $4 FROM unnest($2::bigint[], $3::text[]) AS m (room_pk, user_id)
-		ON CONFLICT (room_pk, user_id) DO UPDATE SET state = 'joined' WHERE members.state = 'invited'`
+		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET state = 'joined' WHERE members.state = 'invited'`
 	sqlInsertMessages = `INSERT INTO messages
 			(room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data)
 		SELECT room_pk, seq, n, sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb
@@ -114,7 +114,7 @@ const (
 		SET last_n = excluded.last_n, last_seq = excluded.last_seq, last_at = excluded.last_at`
 	sqlMovePosters = `INSERT INTO read_positions (room_pk, tenant_id, user_id, seq, n)
 		SELECT room_pk, $1, user_id, seq, n FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) AS p (room_pk, user_id, seq, n)
-		ON CONFLICT (room_pk, user_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
+		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
 		WHERE read_positions.seq < excluded.seq`
 	sqlCountReplies = `UPDATE messages m SET replies = m.replies + c.replies
 		FROM (SELECT room_pk, thread, count(*) AS replies FROM unnest($1::bigint[], $2::bigint[]) AS r (room_pk, thread) GROUP BY 1, 2) c

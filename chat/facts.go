@@ -27,7 +27,7 @@ const (
 	sqlMembers = `SELECT r.room_id, m.user_id, m.state
 		FROM unnest($2::text[], $3::text[]) AS p (room_id, user_id)
 		JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
-		JOIN members m ON m.room_pk = r.room_pk AND m.user_id = p.user_id`
+		JOIN members m ON m.room_pk = r.room_pk AND m.user_id = p.user_id AND m.tenant_id = $1`
 	// A subquery and no join: whatever the statistics say, it is one look into the unique index each.
 	sqlSeen = `SELECT room_id, sender, message_id FROM (
 			SELECT p.room_id, p.sender, p.message_id, (SELECT true FROM messages m

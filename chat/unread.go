@@ -31,13 +31,13 @@ const (
 			AND x.mentions IS NOT NULL AND $2 = ANY (x.mentions) AND x.sender <> $2 LIMIT 100) AS mine)`
 	sqlRoomViewJoins = `
 		LEFT JOIN room_heads h ON h.room_pk = r.room_pk
-		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2`
+		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2 AND p.tenant_id = $1`
 	sqlMyRooms = sqlRoomViewColumns + `
 		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
 		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.room_id > $3
 		ORDER BY r.room_id LIMIT $4`
 	sqlFindRooms = sqlRoomViewColumns + `
-		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2` + sqlRoomViewJoins + `
+		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
 		WHERE r.tenant_id = $1 AND r.state <> 'deleted' AND r.room_id > $3
 			AND (m.state = 'joined' OR r.kind IN ('open', 'announce') AND m.state IS DISTINCT FROM 'banned')
 			AND (r.room_id ILIKE $5 OR r.title ILIKE $5)
@@ -48,7 +48,7 @@ const (
 			AND coalesce(h.last_n, 0) > greatest(coalesce(p.n, 0), coalesce(h.first_n, 1) - 1)
 		ORDER BY r.room_id LIMIT $3`
 	sqlUnreadRoom = sqlRoomViewColumns + `
-		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2` + sqlRoomViewJoins + `
+		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
 		WHERE r.tenant_id = $1 AND r.room_pk = $3`
 )
 
@@ -101,7 +101,7 @@ const sqlRead = `INSERT INTO read_positions (room_pk, tenant_id, user_id, seq, n
 		coalesce((SELECT m.n FROM messages m WHERE m.room_pk = h.room_pk AND m.seq <= $4 AND m.n IS NOT NULL
 			ORDER BY m.seq DESC LIMIT 1), h.first_n - 1)
 	FROM room_heads h WHERE h.room_pk = $1
-	ON CONFLICT (room_pk, user_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
+	ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
 	WHERE read_positions.seq < excluded.seq`
 
 // read moves a user's read position forward.

@@ -49,7 +49,7 @@ const sqlPutMember = `
 INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at)
 SELECT room_pk, tenant_id, $3, $4, $5, $6 FROM rooms
 WHERE tenant_id = $1 AND room_id = $2 AND state <> 'deleted'
-ON CONFLICT (room_pk, user_id) DO UPDATE SET role = EXCLUDED.role, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at`
+ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET role = EXCLUDED.role, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at`
 
 // PutMember inserts or replaces a user's standing in a room of his tenant.
 func (x tx) PutMember(ctx context.Context, t tenant.TenantID, m tenant.Member) error {
