@@ -32,9 +32,15 @@ func (c *Chat) caller(ctx context.Context, sql, key string, u tenant.UserID) (ca
 	if err != nil {
 		return caller{}, fromDB(err)
 	}
-	err = json.Unmarshal(limits, &who.limits)
-	who.limits = who.limits.Effective(tenant.Plan)
+	who.limits, err = decodeLimits(limits)
 	return who, err
+}
+
+// decodeLimits returns a tenant's effective limits.
+func decodeLimits(limits []byte) (tenant.Limits, error) {
+	var l tenant.Limits
+	err := json.Unmarshal(limits, &l)
+	return l.Effective(tenant.Plan), err
 }
 
 // A seen room is one as a user sees it.

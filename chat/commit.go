@@ -102,11 +102,11 @@ const (
 		SELECT room_pk, $1, user_id, 'member', 'joined', $4 FROM unnest($2::bigint[], $3::text[]) AS m (room_pk, user_id)
 		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET state = 'joined' WHERE members.state = 'invited'`
 	sqlInsertMessages = `INSERT INTO messages
-			(room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data)
-		SELECT room_pk, seq, n, sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb
+			(room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event)
+		SELECT room_pk, seq, nullif(n, 0), sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb, event::jsonb
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
-			$7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[])
-			AS m (room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data)`
+			$7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[])
+			AS m (room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event)`
 	sqlMoveHeads = `INSERT INTO room_heads (room_pk, last_n, last_seq, last_at)
 		SELECT room_pk, last_n, last_seq, last_at
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS h (room_pk, last_n, last_seq, last_at)
@@ -156,7 +156,7 @@ func (d ruling) writeMessages(q *pgx.Batch) {
 	pks, seqs, ns := make([]int64, n), make([]uint64, n), make([]int64, n)
 	senders, ids, ats := make([]tenant.UserID, n), make([]string, n), make([]time.Time, n)
 	texts, threads := make([]string, n), make([]*uint64, n)
-	mentions, attachments, datas := make([]*string, n), make([]*string, n), make([]*string, n)
+	mentions, attachments, datas, events := make([]*string, n), make([]*string, n), make([]*string, n), make([]*string, n)
 	var replyRooms []int64
 	var replied []uint64
 	for i, r := range d.rows {
@@ -168,11 +168,13 @@ func (d ruling) writeMessages(q *pgx.Batch) {
 		}
 		mentions[i], attachments[i] = mentionsArray(r.body.Mentions), attachmentsJSON(r.body.Attachments)
 		if len(r.body.Data) > 0 {
-			s := string(r.body.Data)
-			datas[i] = &s
+			datas[i] = new(string(r.body.Data))
+		}
+		if r.n == 0 {
+			events[i] = new(string(r.msg.data))
 		}
 	}
-	q.Queue(sqlInsertMessages, pks, seqs, ns, senders, ids, ats, texts, threads, mentions, attachments, datas)
+	q.Queue(sqlInsertMessages, pks, seqs, ns, senders, ids, ats, texts, threads, mentions, attachments, datas, events)
 	if len(replied) > 0 {
 		q.Queue(sqlCountReplies, replyRooms, replied)
 	}

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -65,7 +64,9 @@ func keysOf(batch []candidate) asked {
 		}
 		room := string(c.post.Room)
 		add(rooms, &a.rooms, room)
-		add(users, &a.users, c.post.Sender)
+		if !c.system() {
+			add(users, &a.users, c.post.Sender)
+		}
 		if low, high, direct := c.post.Room.Pair(); direct {
 			add(users, &a.users, string(low))
 			add(users, &a.users, string(high))
@@ -122,9 +123,8 @@ func (f *facts) scanStream(rows pgx.Rows, last *uint64) error {
 	if err := rows.Scan(&f.firstSeq, last, &limits); err != nil {
 		return err
 	}
-	var l tenant.Limits
-	err := json.Unmarshal(limits, &l)
-	f.messageBytes = l.Effective(tenant.Plan).MessageBytes
+	l, err := decodeLimits(limits)
+	f.messageBytes = l.MessageBytes
 	return err
 }
 

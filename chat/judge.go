@@ -58,7 +58,7 @@ type facts struct {
 // A row is a message that counts, numbered.
 type row struct {
 	room   *roomFact
-	n      int64
+	n      int64 // 0: an event, whose JSON is the message's
 	sender tenant.UserID
 	id     string
 	msg    *stored
@@ -89,12 +89,15 @@ type candidate struct {
 	id   string
 }
 
+// system reports whether the platform itself speaks.
+func (c candidate) system() bool { return c.post.Sender == tenant.System }
+
 func candidates(stream string, msgs []stored) []candidate {
 	all := make([]candidate, len(msgs))
 	for i := range msgs {
 		m := &msgs[i]
 		account, p, ok := subject.ParseStored(m.subject)
-		ok = ok && subject.Stream(account, p.Class) == stream && p.Sender != tenant.System
+		ok = ok && subject.Stream(account, p.Class) == stream
 		all[i] = candidate{msg: m, post: p, ok: ok, id: m.messageID(stream)}
 	}
 	return all
@@ -126,6 +129,9 @@ func check(f *facts, c candidate, doom bool) (body, string) {
 	}
 	if c.msg.forged {
 		return body{}, refusedHeaders
+	}
+	if c.system() {
+		return body{}, checkEvent(f, c, doom)
 	}
 	if code := checkRoom(f, c); code != "" {
 		return body{}, code
@@ -161,7 +167,21 @@ func checkRoom(f *facts, c candidate) string {
 	return ""
 }
 
-// admit numbers a message, unless its sender stored it before.
+// checkEvent is check for what the platform says. It says it also where nobody may post.
+func checkEvent(f *facts, c candidate, doom bool) string {
+	room := f.rooms[c.post.Room]
+	switch _, ok := parseEvent(c.msg.data); {
+	case room == nil || room.state == tenant.RoomDeleted:
+		return refusedRoom
+	case room.kind != c.post.Kind || room.class != c.post.Class:
+		return refusedPlace
+	case !ok || doom:
+		return refusedBody
+	}
+	return ""
+}
+
+// admit numbers a message, unless its sender stored it before. Events have no numbers.
 func (d *ruling) admit(f *facts, c candidate, b body) {
 	sender := tenant.UserID(c.post.Sender)
 	room := f.rooms[c.post.Room]
@@ -174,6 +194,10 @@ func (d *ruling) admit(f *facts, c candidate, b body) {
 		return
 	}
 	f.seen[key] = true
+	if c.system() {
+		d.rows = append(d.rows, row{room: room, sender: sender, id: c.id, msg: c.msg})
+		return
+	}
 	room.lastN++
 	room.touched, room.lastSeq, room.lastAt = true, c.msg.seq, c.msg.at
 	d.rows = append(d.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: b})
@@ -203,6 +227,9 @@ func (d *ruling) join(f *facts, room tenant.RoomID, u tenant.UserID) {
 
 // place names the sender and room of a refused message as well as its subject does.
 func place(c candidate) (sender, room string) {
+	if c.system() {
+		return "", string(c.post.Room) // nobody to be told
+	}
 	if c.ok {
 		return c.post.Sender, string(c.post.Room)
 	}

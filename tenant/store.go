@@ -65,6 +65,10 @@ type Tx interface {
 
 	InsertAPIKey(ctx context.Context, k APIKey) error
 
+	// Announce lets a room tell of a change, in the order of such changes, once it is
+	// committed: see PublishEvents.
+	Announce(ctx context.Context, t TenantID, r RoomID, e Event) error
+
 	Audit(ctx context.Context, e AuditEntry) error
 	// Enqueue adds a job that runs after the commit, at the earliest at the given time (zero: at once).
 	Enqueue(ctx context.Context, j Job, at time.Time) error
@@ -139,6 +143,11 @@ type (
 	SweepTenant struct {
 		Tenant TenantID `json:"tenant"`
 	}
+	// PublishEvents stores in a room, as messages of sender System, what was announced there.
+	PublishEvents struct {
+		Tenant TenantID `json:"tenant"`
+		Room   RoomID   `json:"room"`
+	}
 	// DropTenant removes a deleting tenant's streams, account and records.
 	DropTenant struct {
 		Tenant  TenantID `json:"tenant"`
@@ -147,12 +156,13 @@ type (
 )
 
 // Kind names the job in the queue.
-func (PushClaims) Kind() string   { return "push_claims" }
-func (EnsureStream) Kind() string { return "ensure_stream" }
-func (SweepUser) Kind() string    { return "sweep_user" }
-func (RefreshUser) Kind() string  { return "refresh_user" }
-func (SweepTenant) Kind() string  { return "sweep_tenant" }
-func (DropTenant) Kind() string   { return "drop_tenant" }
+func (PushClaims) Kind() string    { return "push_claims" }
+func (EnsureStream) Kind() string  { return "ensure_stream" }
+func (SweepUser) Kind() string     { return "sweep_user" }
+func (RefreshUser) Kind() string   { return "refresh_user" }
+func (SweepTenant) Kind() string   { return "sweep_tenant" }
+func (PublishEvents) Kind() string { return "publish_events" }
+func (DropTenant) Kind() string    { return "drop_tenant" }
 
 // A Change is what happened to a user's rights in one room.
 type Change struct {
