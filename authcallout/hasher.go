@@ -55,8 +55,8 @@ func (h *Hasher) Hash(ctx context.Context, password tenant.Secret) (tenant.Secre
 	return tenant.Secret(hash), nil
 }
 
-// matches reports whether the hash is the password's. An empty hash matches nothing, and takes as long.
-func (h *Hasher) matches(ctx context.Context, password, hash tenant.Secret) (bool, error) {
+// Matches reports whether the hash is the password's. An empty hash matches nothing, and takes as long.
+func (h *Hasher) Matches(ctx context.Context, password, hash tenant.Secret) (bool, error) {
 	if len(password) > maxPassword {
 		return false, nil
 	}

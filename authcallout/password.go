@@ -91,7 +91,7 @@ func (c *Callout) checkPassword(ctx context.Context, g *guess) *refusal {
 	if !c.throttle.allows(g.guesser, c.conf.Now()) {
 		return refuseThrottled
 	}
-	right, err := c.conf.Hasher.matches(ctx, g.attempt.offer.secret, g.id.User.PasswordHash)
+	right, err := c.conf.Hasher.Matches(ctx, g.attempt.offer.secret, g.id.User.PasswordHash)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return refuseBusy

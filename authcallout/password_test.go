@@ -193,11 +193,11 @@ func TestHasher(t *testing.T) {
 		{secret, "", false}, // nobody
 		{tenant.Secret(strings.Repeat("a", maxPassword+1)), hash, false},
 	} {
-		if got, err := h.matches(ctx, c.password, c.hash); err != nil || got != c.want {
+		if got, err := h.Matches(ctx, c.password, c.hash); err != nil || got != c.want {
 			t.Errorf("matches(%q, %q): got %v, %v, want %v", c.password.Reveal(), c.hash.Reveal(), got, err, c.want)
 		}
 	}
-	if _, err := h.matches(ctx, secret, "plain text"); err == nil {
+	if _, err := h.Matches(ctx, secret, "plain text"); err == nil {
 		t.Error("a hash that is none is no error")
 	}
 }
@@ -216,7 +216,7 @@ func TestHasherIsBounded(t *testing.T) {
 	if err := <-done; !errors.Is(err, tenant.ErrUnavailable) {
 		t.Errorf("got %v, want unavailable", err)
 	}
-	if _, err := h.matches(ctx, secret, ""); !errors.Is(err, tenant.ErrUnavailable) {
+	if _, err := h.Matches(ctx, secret, ""); !errors.Is(err, tenant.ErrUnavailable) {
 		t.Errorf("got %v, want unavailable", err)
 	}
 	<-h.slots

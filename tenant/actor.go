@@ -15,6 +15,9 @@ const (
 	ScopeRead  Scope = "read"
 	ScopeChat  Scope = "chat"
 	ScopeAdmin Scope = "admin"
+
+	// ScopeModerate is for people of the console alone; ScopeAdmin includes it.
+	ScopeModerate Scope = "moderate"
 )
 
 // AllScopes are the scopes of the key that a new tenant gets.
@@ -27,6 +30,7 @@ const (
 	actorOperator
 	actorKey
 	actorUser
+	actorPerson
 )
 
 // An Actor is who asks for an operation, as the edge authenticated him.
@@ -35,6 +39,7 @@ type Actor struct {
 	id     string
 	tenant TenantID
 	scopes []Scope
+	roles  map[TenantID]SeatRole // of a person
 }
 
 // Operator is whoever holds the operator's token.
@@ -47,7 +52,12 @@ func AsUser(t TenantID, u UserID) Actor { return Actor{kind: actorUser, id: stri
 func (a Actor) String() string {
 	switch a.kind {
 	case actorOperator:
+		if a.id != "" {
+			return "operator:" + a.id
+		}
 		return "operator"
+	case actorPerson:
+		return "person:" + a.id
 	case actorKey:
 		return "key:" + a.id
 	case actorUser:
@@ -58,7 +68,15 @@ func (a Actor) String() string {
 
 // Sees reports whether the tenant's things exist for the actor.
 func (a Actor) Sees(t TenantID) bool {
-	return a.kind == actorOperator || a.kind == actorKey && a.tenant == t
+	switch a.kind {
+	case actorOperator:
+		return true
+	case actorKey:
+		return a.tenant == t
+	case actorPerson:
+		return a.roles[t] != ""
+	}
+	return false
 }
 
 // Allow refuses what the actor may not do: not_found where the tenant is none of his,
@@ -67,10 +85,27 @@ func (a Actor) Allow(s Scope, t TenantID) error {
 	switch {
 	case !a.Sees(t):
 		return NotFound("tenant")
-	case a.kind == actorKey && !slices.Contains(a.scopes, s):
+	case a.kind == actorPerson && !a.has(a.roles[t].scopes(), s):
+		return Errorf(CodeForbidden, "your role in this tenant is %s, which may not do this; ask an admin of the tenant", a.roles[t])
+	case a.kind == actorKey && !a.has(a.scopes, s):
 		return Errorf(CodeForbidden, "this API key lacks the scope %q; use a key that has it", s)
 	}
 	return nil
+}
+
+func (Actor) has(scopes []Scope, s Scope) bool {
+	return slices.Contains(scopes, s) || s == ScopeModerate && slices.Contains(scopes, ScopeAdmin)
+}
+
+// allowOwner refuses all but the operator and owners of the tenant.
+func (a Actor) allowOwner(t TenantID) error {
+	switch {
+	case !a.Sees(t):
+		return NotFound("tenant")
+	case a.kind == actorOperator, a.kind == actorPerson && a.roles[t] == SeatOwner:
+		return nil
+	}
+	return Errorf(CodeForbidden, "only an owner of the tenant may do this")
 }
 
 func (a Actor) allowOperator() error {

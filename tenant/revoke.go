@@ -20,17 +20,17 @@ type NoticeRevoked struct {
 // RevokeUser keeps a user out from the commit on, and closes what he has open.
 // Revoking again sweeps again.
 func (s *Service) RevokeUser(ctx context.Context, a Actor, t TenantID, u UserID, reason string) (Revocation, error) {
-	if err := a.Allow(ScopeAdmin, t); err != nil {
+	f := faults{}
+	if err := a.Allow(ScopeModerate, t); err != nil {
 		return Revocation{}, err
 	}
-	f := faults{}
 	checkText(f, "reason", reason)
 	if err := f.err(); err != nil {
 		return Revocation{}, err
 	}
 	begun, now := s.now(), s.clock()
 	var account string
-	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
+	err := s.writeWith(ctx, a, ScopeModerate, t, func(tx Tx, row Tenant) error {
 		account = row.Account
 		before, err := activeUser(ctx, tx, t, u)
 		if err != nil {
@@ -68,7 +68,7 @@ func (s *Service) RestoreUser(ctx context.Context, a Actor, t TenantID, u UserID
 	now := s.clock()
 	var account string
 	var after User
-	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
+	err := s.writeWith(ctx, a, ScopeModerate, t, func(tx Tx, row Tenant) error {
 		account = row.Account
 		before, err := activeUser(ctx, tx, t, u)
 		if err != nil {

@@ -85,9 +85,14 @@ func NewService(c Config) (*Service, error) {
 // clock is the one time of a write: what Postgres can keep, so that an answer equals what is read later.
 func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
-// write runs a change of one tenant that the actor may make.
+// write runs a change of one tenant that the actor may make as an admin.
 func (s *Service) write(ctx context.Context, a Actor, t TenantID, fn func(tx Tx, row Tenant) error) error {
-	if err := a.Allow(ScopeAdmin, t); err != nil {
+	return s.writeWith(ctx, a, ScopeAdmin, t, fn)
+}
+
+// writeWith runs a change of one tenant that the actor may make with a scope.
+func (s *Service) writeWith(ctx context.Context, a Actor, scope Scope, t TenantID, fn func(tx Tx, row Tenant) error) error {
+	if err := a.Allow(scope, t); err != nil {
 		return err
 	}
 	return s.store.Write(ctx, t, func(tx Tx, row Tenant) error {

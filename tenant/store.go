@@ -69,6 +69,8 @@ type Tx interface {
 	// committed: see PublishEvents.
 	Announce(ctx context.Context, t TenantID, r RoomID, e Event) error
 
+	PeopleTx
+
 	Audit(ctx context.Context, e AuditEntry) error
 	// Enqueue adds a job that runs after the commit, at the earliest at the given time (zero: at once).
 	Enqueue(ctx context.Context, j Job, at time.Time) error
@@ -105,7 +107,7 @@ type APIKey struct {
 type AuditEntry struct {
 	At     time.Time       `json:"at"`
 	Tenant TenantID        `json:"-"`
-	Actor  string          `json:"actor"`  // operator, key:<id>, user:<id> or system
+	Actor  string          `json:"actor"`  // operator, operator:<address>, person:<address>, key:<id>, user:<id> or system
 	Action string          `json:"action"` // as user.revoke
 	Object string          `json:"object"` // as user:alice
 	Before json.RawMessage `json:"before,omitempty"`

@@ -44,6 +44,11 @@ func (s *Service) CreateTenant(ctx context.Context, a Actor, n NewTenant) (Tenan
 	if err := a.allowOperator(); err != nil {
 		return Tenant{}, "", err
 	}
+	return s.createTenant(ctx, a, n, func(Tx, Tenant) error { return nil })
+}
+
+// createTenant makes a tenant for whoever may; also adds to the transaction.
+func (s *Service) createTenant(ctx context.Context, a Actor, n NewTenant, also func(tx Tx, t Tenant) error) (Tenant, Secret, error) {
 	id, err := n.parse()
 	if err != nil {
 		return Tenant{}, "", err
@@ -63,6 +68,9 @@ func (s *Service) CreateTenant(ctx context.Context, a Actor, n NewTenant) (Tenan
 		if err := tx.InsertAPIKey(ctx, k); err != nil {
 			return err
 		}
+		if err := also(tx, t); err != nil {
+			return err
+		}
 		if err := tx.Enqueue(ctx, PushClaims{id}, time.Time{}); err != nil {
 			return err
 		}
@@ -72,7 +80,7 @@ func (s *Service) CreateTenant(ctx context.Context, a Actor, n NewTenant) (Tenan
 		return Tenant{}, "", err
 	}
 	if err := s.accounts.Push(ctx, id); err != nil {
-		undo := s.DeleteTenant(context.WithoutCancel(ctx), a, id)
+		undo := s.deleteTenant(context.WithoutCancel(ctx), a, id)
 		return Tenant{}, "", errors.Join(Errorf(CodeUnavailable, "the servers did not take the account; the tenant was not made; try again"), err, undo)
 	}
 	return t, key, nil
@@ -200,12 +208,13 @@ func (s *Service) SweepTenant(ctx context.Context, j SweepTenant) error {
 
 // DeleteTenant ends a tenant: from the commit on nobody finds it, and a job removes all it had.
 func (s *Service) DeleteTenant(ctx context.Context, a Actor, t TenantID) error {
-	if !a.Sees(t) {
-		return NotFound("tenant")
-	}
-	if err := a.allowOperator(); err != nil {
+	if err := a.allowOwner(t); err != nil {
 		return err
 	}
+	return s.deleteTenant(ctx, a, t)
+}
+
+func (s *Service) deleteTenant(ctx context.Context, a Actor, t TenantID) error {
 	now := s.clock()
 	var gone Tenant
 	err := s.store.Write(ctx, t, func(tx Tx, row Tenant) error {

@@ -101,6 +101,8 @@ func taken(constraint string) (field, why string) {
 		return "id", "a room of this id exists, or existed"
 	case "users_external_id":
 		return "external_id", "another user of the tenant has it"
+	case "people_email_key":
+		return "email", "somebody has signed up with it; log in instead"
 	case "users_nkey", "credentials_pkey":
 		return "nkey", "it is registered already"
 	}

@@ -1,0 +1,209 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A Browser is what is known of where a login comes from.
+type Browser struct {
+	Address string
+	Agent   string
+}
+
+func newLogin(p PersonID, from Browser, now time.Time) (Login, Secret) {
+	l := Login{Person: p, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(LoginLife), Address: from.Address, Agent: cut(from.Agent, maxText)}
+	var secret Secret
+	l.ID, secret, l.Hash = newSecret()
+	return l, secret
+}
+
+// cut shortens what a client says of itself to n bytes that can be kept.
+func cut(s string, n int) string {
+	b := make([]byte, 0, min(len(s), n))
+	for i := 0; i < len(s) && len(b) < n; i++ {
+		if s[i] >= ' ' && s[i] < 0x7f {
+			b = append(b, s[i])
+		}
+	}
+	return string(b)
+}
+
+func errLogin() error {
+	return Errorf(CodeUnauthorized, "the e-mail address or the password is wrong")
+}
+
+// LogIn starts a session. An address that nobody has takes as long and is told the same.
+func (p *People) LogIn(ctx context.Context, email string, password Secret, from Browser) (Secret, error) {
+	email = parseEmail(faults{}, "email", email)
+	who, err := p.store.ProfileByEmail(ctx, email)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", err
+	}
+	ok, err := p.passwords.Matches(ctx, password, who.PasswordHash)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", errLogin()
+	}
+	return p.start(ctx, who, from, "password")
+}
+
+// start begins a session of a person who has proved himself.
+func (p *People) start(ctx context.Context, who Profile, from Browser, method string) (Secret, error) {
+	now := p.clock()
+	login, secret := newLogin(who.ID, from, now)
+	err := p.store.Create(ctx, func(tx Tx) error {
+		if err := tx.InsertLogin(ctx, login); err != nil {
+			return err
+		}
+		after := map[string]string{"address": from.Address, "method": method, "login": login.ID}
+		return audit(ctx, tx, actorOf(who), now, "", "person.login", "person:"+who.Email, nil, after)
+	})
+	return secret, err
+}
+
+// seenEvery is how exactly the last request of a login is known.
+const seenEvery = time.Minute
+
+// Principal finds who asks by the secret of his cookie. One that is over, or none, is unauthorized.
+func (p *People) Principal(ctx context.Context, secret Secret) (Principal, error) {
+	now := p.clock()
+	s, err := p.store.Principal(ctx, hashSecret(secret), now)
+	if errors.Is(err, ErrNotFound) {
+		return Principal{}, Errorf(CodeUnauthorized, "log in first")
+	}
+	if err == nil && now.Sub(s.Login.SeenAt) > seenEvery {
+		err = p.store.TouchLogin(ctx, s.Login.ID, now)
+	}
+	return s, err
+}
+
+// LogOut ends a session.
+func (p *People) LogOut(ctx context.Context, s Principal) error {
+	return p.EndLogin(ctx, s, s.Login.ID)
+}
+
+// Logins lists the open sessions of the person.
+func (p *People) Logins(ctx context.Context, s Principal) ([]Login, error) {
+	return p.store.Logins(ctx, s.Profile.ID, p.clock())
+}
+
+// EndLogin ends one session of the person.
+func (p *People) EndLogin(ctx context.Context, s Principal, id string) error {
+	return p.store.Create(ctx, func(tx Tx) error {
+		if err := tx.DeleteLogin(ctx, s.Profile.ID, id); err != nil {
+			return err
+		}
+		return audit(ctx, tx, actorOf(s.Profile), p.clock(), "", "person.logout", "person:"+s.Profile.Email, nil, map[string]string{"login": id})
+	})
+}
+
+// EndOtherLogins ends all sessions of the person but the one that asks.
+func (p *People) EndOtherLogins(ctx context.Context, s Principal) error {
+	return p.store.Create(ctx, func(tx Tx) error {
+		if err := tx.DeleteLogins(ctx, s.Profile.ID, s.Login.ID); err != nil {
+			return err
+		}
+		return audit(ctx, tx, actorOf(s.Profile), p.clock(), "", "person.logout", "person:"+s.Profile.Email, nil, map[string]string{"login": "all others"})
+	})
+}
+
+// ChangePassword sets another password and ends all sessions; the answer is the secret of a new one.
+func (p *People) ChangePassword(ctx context.Context, s Principal, old, password Secret, from Browser) (Secret, error) {
+	f := faults{}
+	checkPassword(f, "password", password)
+	if err := f.err(); err != nil {
+		return "", err
+	}
+	if s.Profile.PasswordHash != "" { // who logs in by other means may have none
+		ok, err := p.passwords.Matches(ctx, old, s.Profile.PasswordHash)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			return "", Invalid("old", "is not your password")
+		}
+	}
+	hash, err := p.passwords.Hash(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	return p.setPassword(ctx, s.Profile, hash, from, func(Tx, time.Time) error { return nil })
+}
+
+func (p *People) setPassword(ctx context.Context, who Profile, hash Secret, from Browser, also func(tx Tx, now time.Time) error) (Secret, error) {
+	now := p.clock()
+	who.PasswordHash = hash
+	login, secret := newLogin(who.ID, from, now)
+	err := p.store.Create(ctx, func(tx Tx) error {
+		if err := also(tx, now); err != nil {
+			return err
+		}
+		if err := tx.UpdateProfile(ctx, who); err != nil {
+			return err
+		}
+		if err := tx.DeleteLogins(ctx, who.ID, ""); err != nil {
+			return err
+		}
+		if err := tx.InsertLogin(ctx, login); err != nil {
+			return err
+		}
+		return audit(ctx, tx, actorOf(who), now, "", "person.password", "person:"+who.Email, nil, map[string]string{"address": from.Address})
+	})
+	return secret, err
+}
+
+// RecoveryLink makes a link by which a person sets a new password. Operators hand it to who lost his.
+func (p *People) RecoveryLink(ctx context.Context, s Principal, email string) (Secret, error) {
+	operator, err := s.Operator()
+	if err != nil {
+		return "", err
+	}
+	who, err := p.store.ProfileByEmail(ctx, email)
+	if err != nil {
+		return "", err
+	}
+	now := p.clock()
+	link, secret := newLink(Link{Kind: LinkRecovery, Person: who.ID, By: operator.String()}, now, recoveryLinkLife)
+	err = p.store.Create(ctx, func(tx Tx) error {
+		if err := tx.InsertLink(ctx, link); err != nil {
+			return err
+		}
+		return audit(ctx, tx, operator, now, "", "person.recovery", "person:"+who.Email, nil, map[string]string{"link": link.ID})
+	})
+	return secret, err
+}
+
+// Recover sets a new password by a link, ends all sessions and starts one.
+func (p *People) Recover(ctx context.Context, link, password Secret, from Browser) (Secret, error) {
+	l, err := p.Link(ctx, link)
+	if err != nil {
+		return "", err
+	}
+	if l.Kind != LinkRecovery {
+		return "", errLink()
+	}
+	f := faults{}
+	checkPassword(f, "password", password)
+	if err := f.err(); err != nil {
+		return "", err
+	}
+	who, err := p.store.Profile(ctx, l.Person)
+	if err != nil {
+		return "", err
+	}
+	hash, err := p.passwords.Hash(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	return p.setPassword(ctx, who, hash, from, func(tx Tx, now time.Time) error {
+		_, err := tx.UseLink(ctx, l.Hash, now)
+		if errors.Is(err, ErrNotFound) {
+			return errLink()
+		}
+		return err
+	})
+}
