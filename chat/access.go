@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"parley/tenant"
+	"parley/tenant/subject"
 )
 
 // A caller is an active user of an active tenant, as the rows have it now.
@@ -49,25 +50,29 @@ type seenRoom struct {
 	id     tenant.RoomID
 	kind   tenant.Kind
 	class  tenant.Class
+	stream string // that holds its messages
 	state  tenant.RoomState
 	rights tenant.Rights
 }
 
-const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, r.state, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false)
-	FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.tenant_id
+const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, t.account, r.state, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false)
+	FROM rooms r JOIN tenants t ON t.tenant_id = r.tenant_id
+	LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.tenant_id
 	LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = $3
 	WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted'`
 
 // room finds a room with a user's rights in it. u may be empty: the tenant itself asks.
 func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (seenRoom, error) {
 	var room seenRoom
+	var account string
 	var service bool
 	m := tenant.Membership{Room: r}
 	err := c.pool.QueryRow(ctx, sqlSeenRoom, t, r, u).
-		Scan(&room.pk, &room.id, &room.kind, &room.class, &room.state, &m.Role, &m.State, &service)
+		Scan(&room.pk, &room.id, &room.kind, &room.class, &account, &room.state, &m.Role, &m.State, &service)
 	if err != nil {
 		return seenRoom{}, fromDB(err)
 	}
+	room.stream = subject.Stream(account, room.class)
 	m.Kind, m.Class = room.kind, room.class
 	if m.State == "" {
 		room.rights = tenant.RightsOf(room.kind, nil)
@@ -101,11 +106,7 @@ func (c *Chat) find(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u t
 	if _, _, direct := r.Pair(); !direct || !isNotFound(err) {
 		return room, err
 	}
-	account, err := c.account(ctx, t)
-	if err != nil {
-		return seenRoom{}, err
-	}
-	if err = c.allCaughtUp(ctx, t, account); err != nil {
+	if err = c.allCaughtUp(ctx, t); err != nil {
 		return seenRoom{}, err
 	}
 	return c.room(ctx, t, r, u)

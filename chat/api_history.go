@@ -37,7 +37,7 @@ func (c *Chat) opHistory(ctx context.Context, who caller, r historyRequest) (any
 	if err != nil {
 		return nil, err
 	}
-	page, err := c.history(ctx, who.account, room, q, int(c.conn.MaxPayload())-envelope)
+	page, err := c.history(ctx, room, q, int(c.conn.MaxPayload())-envelope)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (c *Chat) opRead(ctx context.Context, who caller, q readRequest) (any, erro
 		return nil, err
 	}
 	// Else a position in what was just delivered would be clamped to what is projected.
-	if err = c.caughtUp(ctx, who.account, room.class); err != nil {
+	if err = c.caughtUp(ctx, room.stream); err != nil {
 		return nil, err
 	}
 	if err = c.read(ctx, who, room, q.Seq); err != nil {
@@ -90,7 +90,7 @@ type unreadAnswer struct {
 func (c *Chat) opUnread(ctx context.Context, who caller, q unreadRequest) (any, error) {
 	var rooms []roomView
 	if q.Room == "" {
-		if err := c.allCaughtUp(ctx, who.tenant, who.account); err != nil {
+		if err := c.allCaughtUp(ctx, who.tenant); err != nil {
 			return nil, err
 		}
 		all, err := c.unreadRooms(ctx, who)
@@ -103,7 +103,7 @@ func (c *Chat) opUnread(ctx context.Context, who caller, q unreadRequest) (any, 
 		if err != nil {
 			return nil, err
 		}
-		if err = c.caughtUp(ctx, who.account, room.class); err != nil {
+		if err = c.caughtUp(ctx, room.stream); err != nil {
 			return nil, err
 		}
 		one, err := c.unreadRoom(ctx, who, room)

@@ -33,7 +33,7 @@ func (c *Chat) opRooms(ctx context.Context, who caller, q roomsRequest) (any, er
 			return nil, err
 		}
 	}
-	if err = c.allCaughtUp(ctx, who.tenant, who.account); err != nil {
+	if err = c.allCaughtUp(ctx, who.tenant); err != nil {
 		return nil, err
 	}
 	rooms, err := c.roomsOf(ctx, who, q.Query, q.After, limit)

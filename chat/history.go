@@ -38,23 +38,12 @@ func (c *Chat) History(ctx context.Context, t tenant.TenantID, r tenant.RoomID, 
 	if err != nil {
 		return tenant.HistoryPage{}, fmt.Errorf("find room %s: %w", r, err)
 	}
-	account, err := c.account(ctx, t)
-	if err != nil {
-		return tenant.HistoryPage{}, fmt.Errorf("find tenant %s: %w", t, err)
-	}
-	return c.history(ctx, account, room, q, maxPageBytes)
-}
-
-const sqlAccount = `SELECT account FROM tenants WHERE tenant_id = $1`
-
-func (c *Chat) account(ctx context.Context, t tenant.TenantID) (account string, err error) {
-	err = c.pool.QueryRow(ctx, sqlAccount, t).Scan(&account)
-	return account, fromDB(err)
+	return c.history(ctx, room, q, maxPageBytes)
 }
 
 // history reads a page of at most so many bytes, but one message at least.
-func (c *Chat) history(ctx context.Context, account string, room seenRoom, q tenant.HistoryQuery, bytes int) (tenant.HistoryPage, error) {
-	if err := c.caughtUp(ctx, account, room.class); err != nil {
+func (c *Chat) history(ctx context.Context, room seenRoom, q tenant.HistoryQuery, bytes int) (tenant.HistoryPage, error) {
+	if err := c.caughtUp(ctx, room.stream); err != nil {
 		return tenant.HistoryPage{}, err
 	}
 	sql := sqlHistoryBackward

@@ -97,7 +97,7 @@ func TestPageOfBoundedBytesSaysMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for bytes, want := range map[int]int{1: 1, 3000: 2, 100_000: 4} {
-		page, err := s.chat.history(s.ctx(), s.tenant.Account, room, tenant.HistoryQuery{Limit: 100}, bytes)
+		page, err := s.chat.history(s.ctx(), room, tenant.HistoryQuery{Limit: 100}, bytes)
 		if err != nil || len(page.Messages) != want || page.More != (want < 4) {
 			t.Errorf("%d bytes: got %d messages, more %t, %v, want %d", bytes, len(page.Messages), page.More, err, want)
 		}
@@ -181,7 +181,7 @@ func (s *site) unread(u tenant.UserID, r tenant.RoomID) roomView {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err = s.chat.caughtUp(s.ctx(), s.tenant.Account, room.class); err != nil {
+	if err = s.chat.caughtUp(s.ctx(), subject.Stream(s.tenant.Account, room.class)); err != nil {
 		s.t.Fatal(err)
 	}
 	v, err := s.chat.unreadRoom(s.ctx(), caller{tenant: "acme", user: u}, room)

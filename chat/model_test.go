@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"parley/tenant"
+	"parley/tenant/subject"
 )
 
 // The model of a room is a list of senders; a position is how many of them one has read.
@@ -55,7 +56,7 @@ func TestNumbersAndUnreadFollowTheModel(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err = s.chat.caughtUp(s.ctx(), s.tenant.Account, v.class); err != nil {
+				if err = s.chat.caughtUp(s.ctx(), subject.Stream(s.tenant.Account, v.class)); err != nil {
 					t.Fatal(err)
 				}
 				if err = s.chat.read(s.ctx(), caller{tenant: "acme", user: u}, room, seq); err != nil {

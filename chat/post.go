@@ -107,7 +107,9 @@ func (c *Chat) newDirect(ctx context.Context, who caller, r tenant.RoomID, low, 
 	if gone || isNotFound(err) {
 		return seenRoom{}, tenant.NotFound("room")
 	}
-	return seenRoom{id: r, kind: tenant.Direct, class: tenant.Std, state: tenant.RoomActive}, err
+	return seenRoom{
+		id: r, kind: tenant.Direct, class: tenant.Std, stream: subject.Stream(who.account, tenant.Std), state: tenant.RoomActive,
+	}, err
 }
 
 // A draft is a message before it is stored.

@@ -10,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"parley/tenant"
-	"parley/tenant/subject"
 )
 
 // pubAck is the stream's answer to a stored message, or to one that it refused.
@@ -34,14 +33,13 @@ func (c *Chat) publish(ctx context.Context, who caller, room seenRoom, d draft) 
 	if err != nil {
 		return 0, fmt.Errorf("%w (%w)", unavailable("the message store"), err)
 	}
-	stream := subject.Stream(who.account, room.class)
 	switch {
 	case ack.Error != nil:
 		return 0, fromStore(ack.Error)
-	case ack.Stream != stream || ack.Seq == 0:
-		return 0, fmt.Errorf("stream %s acknowledged a message for %s", ack.Stream, stream)
+	case ack.Stream != room.stream || ack.Seq == 0:
+		return 0, fmt.Errorf("stream %s acknowledged a message for %s", ack.Stream, room.stream)
 	case ack.Duplicate:
-		return ack.Seq, c.compareDouble(ctx, stream, ack.Seq, d)
+		return ack.Seq, c.compareDouble(ctx, room.stream, ack.Seq, d)
 	}
 	return ack.Seq, nil
 }

@@ -9,18 +9,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"parley/tenant"
-	"parley/tenant/subject"
 )
 
 var errBehind = tenant.Errorf(tenant.CodeUnavailable, "the newest messages can't be read yet; ask again in a moment")
 
-// caughtUp returns when everything that was acknowledged before it was called, in the
-// streams of these classes, can be read: after 2 s it gives up with unavailable.
-func (c *Chat) caughtUp(ctx context.Context, account string, classes ...tenant.Class) error {
+// caughtUp returns when everything that was acknowledged before it was called, in these
+// streams, can be read: after 2 s it gives up with unavailable.
+func (c *Chat) caughtUp(ctx context.Context, streams ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.readWait)
 	defer cancel()
-	for _, class := range classes {
-		stream := subject.Stream(account, class)
+	for _, stream := range streams {
 		last, ok, err := c.lastSeq(ctx, stream)
 		if err != nil {
 			return fmt.Errorf("%w (%w)", unavailable("the message store"), err)
@@ -74,17 +72,17 @@ func (c *Chat) cursor(ctx context.Context, stream string) (uint64, error) {
 	return seq, fromDB(err)
 }
 
-const sqlClasses = `SELECT class FROM streams WHERE tenant_id = $1`
+const sqlStreamsOf = `SELECT stream FROM streams WHERE tenant_id = $1`
 
 // allCaughtUp is caughtUp for all streams of a tenant.
-func (c *Chat) allCaughtUp(ctx context.Context, t tenant.TenantID, account string) error {
-	rows, err := c.pool.Query(ctx, sqlClasses, t)
+func (c *Chat) allCaughtUp(ctx context.Context, t tenant.TenantID) error {
+	rows, err := c.pool.Query(ctx, sqlStreamsOf, t)
 	if err != nil {
 		return fromDB(err)
 	}
-	classes, err := pgx.CollectRows(rows, pgx.RowTo[tenant.Class])
+	streams, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fromDB(err)
 	}
-	return c.caughtUp(ctx, account, classes...)
+	return c.caughtUp(ctx, streams...)
 }
