@@ -48,6 +48,7 @@ type Chat struct {
 	metrics  *metrics
 	progress *progress
 	timing   timing
+	now      func() time.Time
 	leading  atomic.Pointer[projector] // nil while another process projects
 }
 
@@ -92,7 +93,7 @@ func New(c Config) (*Chat, error) {
 	}
 	return &Chat{
 		conn: c.Conn, js: js, pool: c.Pool, rooms: c.Rooms, log: c.Logger,
-		metrics: m, progress: newProgress(), timing: defaultTiming,
+		metrics: m, progress: newProgress(), timing: defaultTiming, now: time.Now,
 	}, nil
 }
 

@@ -44,7 +44,7 @@ func (p *projector) check(ctx context.Context) {
 // compare reads the rows before the streams, so that a stream that ends before its cursor has lost messages.
 func (p *projector) compare(ctx context.Context) error {
 	p.purge.wake()
-	wanted, err := p.chat.wantedStreams(ctx)
+	wanted, err := p.chat.wantedStreams(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -53,12 +53,15 @@ func (p *projector) compare(ctx context.Context) error {
 		return err
 	}
 	var faults []error
+	var ages []aging
 	for _, w := range wanted {
 		if info := have[w.name]; info != nil {
 			p.behind(w.name, info.State.LastSeq)
 			faults = append(faults, p.compareOne(ctx, w, info))
+			ages = append(ages, aging{wantedStream: w, state: info.State})
 		}
 	}
+	p.ages.offer(ages)
 	return errors.Join(append(faults, p.chat.heal(ctx, wanted, have))...)
 }
 
@@ -70,65 +73,7 @@ func (p *projector) compareOne(ctx context.Context, w wantedStream, info *jetstr
 			return fmt.Errorf("skip lost sequences of %s: %w", w.name, err)
 		}
 	}
-	if info.State.FirstSeq > w.firstSeq {
-		if err := p.trim(ctx, w, info.State.FirstSeq); err != nil {
-			return fmt.Errorf("trim %s: %w", w.name, err)
-		}
-	}
 	return nil
-}
-
-// trimMessages is how many rows one transaction of trim removes at most.
-const trimMessages = 5000
-
-const (
-	sqlTrim = `WITH old AS (
-			SELECT m.room_pk, m.seq FROM rooms r JOIN messages m USING (room_pk)
-			WHERE r.tenant_id = $1 AND r.class = $2 AND r.kind <> 'shared' AND m.seq < $3
-			ORDER BY m.room_pk, m.seq LIMIT $4
-		), gone AS (
-			DELETE FROM messages m USING old WHERE m.room_pk = old.room_pk AND m.seq = old.seq RETURNING m.room_pk, m.n
-		), heads AS (
-			UPDATE room_heads h SET first_n = greatest(h.first_n, g.n + 1)
-			FROM (SELECT room_pk, max(n) AS n FROM gone GROUP BY room_pk) g WHERE h.room_pk = g.room_pk AND g.n IS NOT NULL
-		)
-		SELECT count(*) FROM gone`
-	sqlTrimmed = `UPDATE streams SET first_seq = $2 WHERE stream = $1`
-)
-
-// trim removes the rows of messages that their stream no longer keeps, in small transactions.
-func (p *projector) trim(ctx context.Context, w wantedStream, first uint64) error {
-	for {
-		n, err := p.trimSome(ctx, w, first)
-		p.chat.metrics.trimmed.Add(float64(n))
-		if err != nil || n < trimMessages {
-			return err
-		}
-	}
-}
-
-// trimSome holds the stream's row, so that no message below first is projected beside it.
-func (p *projector) trimSome(ctx context.Context, w wantedStream, first uint64) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, p.chat.timing.call)
-	defer cancel()
-	tx, err := p.chat.pool.Begin(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer rollback(ctx, tx)
-	l := &line{stream: w.name, tenant: w.tenant.ID}
-	if _, _, err = p.gather(ctx, tx, l, nil); err != nil {
-		return 0, err
-	}
-	if err = tx.QueryRow(ctx, sqlTrim, w.tenant.ID, w.class, first, trimMessages).Scan(&n); err != nil {
-		return 0, err
-	}
-	if n < trimMessages {
-		if _, err = tx.Exec(ctx, sqlTrimmed, w.name, first); err != nil {
-			return 0, err
-		}
-	}
-	return n, tx.Commit(ctx)
 }
 
 var _ tenant.Streams = (*Chat)(nil)

@@ -30,6 +30,7 @@ const (
 	apiMsgGet     = "$JS.API.STREAM.MSG.GET."
 	apiDirectGet  = "$JS.API.DIRECT.GET."
 	apiMsgDelete  = "$JS.API.STREAM.MSG.DELETE."
+	apiPurge      = "$JS.API.STREAM.PURGE."
 )
 
 // streamInfo asks the stream's leader; nil without an error is a stream that does not exist.
@@ -130,8 +131,9 @@ type rawMessage struct {
 }
 
 type msgGet struct {
-	Seq  uint64 `json:"seq"`
-	Next string `json:"next_by_subj,omitempty"`
+	Seq   uint64     `json:"seq,omitempty"`
+	Since *time.Time `json:"start_time,omitempty"`
+	Next  string     `json:"next_by_subj,omitempty"`
 }
 
 type msgGot struct {

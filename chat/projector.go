@@ -26,6 +26,7 @@ type projector struct {
 	chat  *Chat
 	epoch int64
 	purge *purger
+	ages  *ager
 	end   context.CancelCauseFunc // ends the term
 
 	mu     sync.Mutex
@@ -38,7 +39,7 @@ type projector struct {
 
 func newProjector(c *Chat, epoch int64, end context.CancelCauseFunc) *projector {
 	return &projector{
-		chat: c, epoch: epoch, end: end, purge: newPurger(c),
+		chat: c, epoch: epoch, end: end, purge: newPurger(c), ages: newAger(),
 		lines: map[string]*line{}, wake: make(chan struct{}, workers),
 	}
 }
@@ -62,6 +63,7 @@ func (p *projector) run(ctx context.Context) error {
 	}
 	wg.Go(func() { p.purge.run(ctx) })
 	wg.Go(func() { p.check(ctx) })
+	wg.Go(func() { p.age(ctx) })
 	wg.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()

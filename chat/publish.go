@@ -24,8 +24,7 @@ type pubAck struct {
 func (c *Chat) publish(ctx context.Context, who caller, room seenRoom, d draft) (uint64, error) {
 	ack, err := c.store(ctx, d)
 	if errors.Is(err, nats.ErrNoResponders) {
-		t := tenant.Tenant{ID: who.tenant, Account: who.account, Limits: who.limits}
-		if err = c.Ensure(ctx, t, room.class); err != nil {
+		if err = c.ensureOf(ctx, who.tenant, room.class); err != nil {
 			return 0, fmt.Errorf("%w (%w)", unavailable("the message store"), err)
 		}
 		ack, err = c.store(ctx, d)

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -20,15 +19,6 @@ import (
 // the tenant's limit only the body, which the projector checks exactly.
 const headerRoom = 1 << 10
 
-// maxAge is how long each retention class keeps a message. A day's messages outlive the
-// local midnight by what time zones and daylight saving can add.
-var maxAge = map[tenant.Class]time.Duration{
-	tenant.Std:  90 * 24 * time.Hour,
-	tenant.Day:  25 * time.Hour,
-	tenant.Keep: 0,
-	tenant.Mem:  time.Hour,
-}
-
 // streamConfig is the stream of a tenant's class. Each write flag that is off here would let
 // a poster change more than his own message (NATS.md, "stream flags that must stay off").
 func streamConfig(t tenant.Tenant, c tenant.Class) jetstream.StreamConfig {
@@ -36,6 +26,10 @@ func streamConfig(t tenant.Tenant, c tenant.Class) jetstream.StreamConfig {
 	storage := jetstream.FileStorage
 	if c == tenant.Mem {
 		storage = jetstream.MemoryStorage
+	}
+	discard := jetstream.DiscardOld
+	if t.Retention.Refuses() {
+		discard = jetstream.DiscardNew
 	}
 	return jetstream.StreamConfig{
 		Name:              subject.Stream(t.Account, c),
@@ -46,8 +40,8 @@ func streamConfig(t tenant.Tenant, c tenant.Class) jetstream.StreamConfig {
 		MaxMsgsPerSubject: -1,
 		MaxBytes:          limits.StorageBytes,
 		MaxMsgSize:        int32(limits.MessageBytes + headerRoom), //nolint:gosec // the limits' bound is 1 MiB
-		MaxAge:            maxAge[c],
-		Discard:           jetstream.DiscardOld,
+		MaxAge:            t.Retention.Age(c),
+		Discard:           discard,
 		Storage:           storage,
 		Replicas:          1,
 		Duplicates:        2 * time.Minute,
@@ -76,6 +70,18 @@ func (c *Chat) Ensure(ctx context.Context, t tenant.Tenant, class tenant.Class) 
 		return fmt.Errorf("ensure stream %s: %w", want.Name, err)
 	}
 	return nil
+}
+
+const sqlStreamTenant = `SELECT tenant_id, account, timezone, limits, retention FROM tenants WHERE tenant_id = $1`
+
+// ensureOf is Ensure by the tenant's row.
+func (c *Chat) ensureOf(ctx context.Context, id tenant.TenantID, class tenant.Class) error {
+	var t tenant.Tenant
+	err := c.pool.QueryRow(ctx, sqlStreamTenant, id).Scan(&t.ID, &t.Account, &t.Timezone, &t.Limits, &t.Retention)
+	if err != nil {
+		return fromDB(err)
+	}
+	return c.Ensure(ctx, t, class)
 }
 
 func (c *Chat) ensure(ctx context.Context, t tenant.Tenant, class tenant.Class, want jetstream.StreamConfig) error {
@@ -130,31 +136,30 @@ func (c *Chat) insertStream(ctx context.Context, t tenant.Tenant, class tenant.C
 	return last, fromDB(err)
 }
 
-const sqlWantedStreams = `SELECT s.stream, s.class, s.first_seq, s.last_seq, t.tenant_id, t.account, t.limits
-	FROM streams s JOIN tenants t USING (tenant_id) WHERE t.status <> 'deleting'`
+const sqlWantedStreams = `SELECT s.stream, s.class, s.first_seq, s.last_seq, t.tenant_id, t.account, t.timezone, t.limits, t.retention
+	FROM streams s JOIN tenants t USING (tenant_id) WHERE t.status <> 'deleting' AND ($1 = '' OR t.tenant_id = $1)`
 
 // A wantedStream is a row of streams whose tenant is not deleting.
 type wantedStream struct {
 	name     string
 	class    tenant.Class
-	tenant   tenant.Tenant // id, account and limits
+	tenant   tenant.Tenant // id, account, time zone, limits and retention
 	firstSeq uint64        // the oldest that the read model has
 	lastSeq  uint64        // the cursor
 }
 
-func (c *Chat) wantedStreams(ctx context.Context) ([]wantedStream, error) {
+// wantedStreams are those of a tenant, or of all where t is empty.
+func (c *Chat) wantedStreams(ctx context.Context, t tenant.TenantID) ([]wantedStream, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
 	defer cancel()
-	rows, err := c.pool.Query(ctx, sqlWantedStreams)
+	rows, err := c.pool.Query(ctx, sqlWantedStreams, t)
 	if err != nil {
 		return nil, fromDB(err)
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w wantedStream, err error) {
-		var limits []byte
-		if err = row.Scan(&w.name, &w.class, &w.firstSeq, &w.lastSeq, &w.tenant.ID, &w.tenant.Account, &limits); err != nil {
-			return w, err
-		}
-		return w, json.Unmarshal(limits, &w.tenant.Limits)
+		err = row.Scan(&w.name, &w.class, &w.firstSeq, &w.lastSeq, &w.tenant.ID, &w.tenant.Account, &w.tenant.Timezone,
+			&w.tenant.Limits, &w.tenant.Retention)
+		return w, err
 	})
 	return all, fromDB(err)
 }
@@ -162,7 +167,7 @@ func (c *Chat) wantedStreams(ctx context.Context) ([]wantedStream, error) {
 // EnsureAll makes and mends every stream that has a row: memory streams vanish when their
 // server restarts. One stream's fault does not keep it from the others; the faults come joined.
 func (c *Chat) EnsureAll(ctx context.Context) error {
-	wanted, err := c.wantedStreams(ctx)
+	wanted, err := c.wantedStreams(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -171,6 +176,15 @@ func (c *Chat) EnsureAll(ctx context.Context) error {
 		return err
 	}
 	return c.heal(ctx, wanted, have)
+}
+
+// Conform brings the streams that a tenant has in line with its limits and its retention.
+func (c *Chat) Conform(ctx context.Context, t tenant.Tenant) error {
+	wanted, err := c.wantedStreams(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	return c.heal(ctx, wanted, nil)
 }
 
 // heal ensures the wanted streams that are missing or of another configuration.

@@ -21,6 +21,8 @@ type newTenant struct {
 		Name     string        `json:"name,omitempty" maxLength:"200" doc:"The id by default"`
 		Timezone string        `json:"timezone,omitempty" maxLength:"200" doc:"An IANA zone; UTC by default" example:"Europe/Berlin"`
 		Limits   tenant.Limits `json:"limits,omitzero" doc:"0 or absent: the plan's"`
+
+		Retention tenant.Retention `json:"retention,omitzero" doc:"How long messages are kept, and what a full class does; absent: 90 days, discard_old"`
 	} `nameHint:"NewTenant"`
 }
 
@@ -33,7 +35,7 @@ type madeTenant struct {
 
 func (c *console) createTenant(ctx context.Context, in *newTenant) (*madeTenant, error) {
 	b := in.Body
-	t, key, err := c.service.CreateTenant(ctx, callOf(ctx).actor, tenant.NewTenant{ID: b.ID, Name: b.Name, Timezone: b.Timezone, Limits: b.Limits})
+	t, key, err := c.service.CreateTenant(ctx, callOf(ctx).actor, tenant.NewTenant{ID: b.ID, Name: b.Name, Timezone: b.Timezone, Limits: b.Limits, Retention: b.Retention})
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +81,21 @@ type tenantPatch struct {
 		Timezone *string          `json:"timezone,omitempty" maxLength:"200"`
 		Limits   map[string]int64 `json:"limits,omitempty" doc:"Those that change, by name, as users; 0: the plan's; the operator's"`
 		Status   *tenant.Status   `json:"status,omitempty" enum:"active,suspended" doc:"The operator's"`
+
+		Retention *retentionPatch `json:"retention,omitempty" doc:"What is not named stays"`
 	} `nameHint:"TenantPatch"`
+}
+
+type retentionPatch struct {
+	StdSeconds *int64           `json:"std_seconds,omitempty" doc:"Age of the class std; 0: 90 days"`
+	WhenFull   *tenant.WhenFull `json:"when_full,omitempty" enum:"discard_old,refuse_new" doc:"What a class that holds storage_bytes does with a post"`
+}
+
+func (r *retentionPatch) patch() tenant.RetentionPatch {
+	if r == nil {
+		return tenant.RetentionPatch{}
+	}
+	return tenant.RetentionPatch{StdSeconds: r.StdSeconds, WhenFull: r.WhenFull}
 }
 
 func (c *console) updateTenant(ctx context.Context, in *tenantPatch) (*oneTenant, error) {
@@ -87,7 +103,7 @@ func (c *console) updateTenant(ctx context.Context, in *tenantPatch) (*oneTenant
 	out := &oneTenant{}
 	var err error
 	out.Body.Tenant, err = c.service.UpdateTenant(ctx, call.actor, call.tenant,
-		tenant.TenantPatch{Name: b.Name, Timezone: b.Timezone, Limits: b.Limits, Status: b.Status})
+		tenant.TenantPatch{Name: b.Name, Timezone: b.Timezone, Limits: b.Limits, Status: b.Status, Retention: b.Retention.patch()})
 	return out, err
 }
 

@@ -36,6 +36,9 @@ type Accounts interface {
 type Streams interface {
 	// Ensure makes the stream of an account's retention class where it is missing.
 	Ensure(ctx context.Context, t Tenant, c Class) error
+	// Conform brings the streams that a tenant has in line with its limits and its retention. What
+	// it leaves undone the chat role does by itself within seconds.
+	Conform(ctx context.Context, t Tenant) error
 }
 
 // Passwords hashes passwords, with a bound on how many at once.

@@ -78,6 +78,9 @@ func (f *fakeAccounts) Ensure(_ context.Context, _ tenant.Tenant, c tenant.Class
 	return f.do("ensure " + string(c))
 }
 
+// Conform is Ensure's counterpart for changed limits and retention.
+func (f *fakeAccounts) Conform(context.Context, tenant.Tenant) error { return f.do("conform") }
+
 func (f *fakeAccounts) Hash(context.Context, tenant.Secret) (tenant.Secret, error) {
 	return "hash", f.do("hash")
 }

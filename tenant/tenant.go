@@ -13,6 +13,7 @@ type Tenant struct {
 	Account   string    `json:"account"`  // public nkey, A…
 	Timezone  string    `json:"timezone"` // IANA name
 	Limits    Limits    `json:"limits"`   // as given; Effective says what holds
+	Retention Retention `json:"retention"`
 	Status    Status    `json:"status"`
 	CreatedAt time.Time `json:"created_at"`
 }

@@ -12,6 +12,8 @@ type NewTenant struct {
 	Name     string // "": the id
 	Timezone string // "": UTC
 	Limits   Limits
+
+	Retention Retention
 }
 
 // TenantPatch holds what changes; nil stays. Limits and Status are the operator's.
@@ -20,6 +22,8 @@ type TenantPatch struct {
 	Timezone *string
 	Limits   map[string]int64 // by their JSON names; those that are not named stay
 	Status   *Status
+
+	Retention RetentionPatch
 }
 
 func (n *NewTenant) parse() (TenantID, error) {
@@ -35,6 +39,7 @@ func (n *NewTenant) parse() (TenantID, error) {
 	checkText(f, "name", n.Name)
 	checkTimezone(f, "timezone", n.Timezone)
 	n.Limits.check(f)
+	n.Retention.check(f)
 	return id, f.err()
 }
 
@@ -58,7 +63,7 @@ func (s *Service) createTenant(ctx context.Context, a Actor, n NewTenant, also f
 		return Tenant{}, "", err
 	}
 	now := s.clock()
-	t := Tenant{ID: id, Name: n.Name, Account: account, Timezone: n.Timezone, Limits: n.Limits, Status: Active, CreatedAt: now}
+	t := Tenant{ID: id, Name: n.Name, Account: account, Timezone: n.Timezone, Limits: n.Limits, Retention: n.Retention, Status: Active, CreatedAt: now}
 	keyID, key := newAPIKey()
 	err = s.store.Create(ctx, func(tx Tx) error {
 		if err := tx.InsertTenant(ctx, t, keys); err != nil {
@@ -143,6 +148,11 @@ func (s *Service) UpdateTenant(ctx context.Context, a Actor, t TenantID, p Tenan
 			return Tenant{}, later("the change is kept", err)
 		}
 	}
+	if before.Limits != after.Limits || before.Retention != after.Retention {
+		if err := s.streams.Conform(ctx, after); err != nil {
+			return Tenant{}, later("the change is kept", err)
+		}
+	}
 	if after.Status != Active {
 		if _, err := s.accounts.KickAll(ctx, after.Account); err != nil {
 			return Tenant{}, later("the tenant is suspended", err)
@@ -165,6 +175,7 @@ func (p TenantPatch) check() error {
 		f.check(limits.set(name, v), "limits."+name, "there is no such limit")
 	}
 	limits.check(f)
+	p.Retention.apply(Retention{}).check(f)
 	if p.Status != nil {
 		f.check(*p.Status == Active || *p.Status == Suspended, "status", "must be active or suspended")
 	}
@@ -184,6 +195,7 @@ func (p TenantPatch) apply(t Tenant) Tenant {
 	if p.Status != nil {
 		t.Status = *p.Status
 	}
+	t.Retention = p.Retention.apply(t.Retention)
 	return t
 }
 

@@ -14,7 +14,7 @@ type tenantCmd struct {
 	Create   tenantCreateCmd   `cmd:"" help:"Make a tenant and print its API key."`
 	List     tenantListCmd     `cmd:"" help:"List all tenants."`
 	Show     tenantShowCmd     `cmd:"" help:"Show a tenant."`
-	Update   tenantUpdateCmd   `cmd:"" help:"Change a tenant's name, time zone or limits."`
+	Update   tenantUpdateCmd   `cmd:"" help:"Change a tenant's name, time zone, limits or retention."`
 	Suspend  tenantSuspendCmd  `cmd:"" help:"Close a tenant's connections and let nobody in."`
 	Resume   tenantResumeCmd   `cmd:"" help:"End a suspension."`
 	Delete   tenantDeleteCmd   `cmd:"" help:"Delete a tenant with all it has."`
@@ -39,6 +39,7 @@ type tenantAnswer struct {
 func (t tenantAnswer) print(w io.Writer) {
 	fmt.Fprintf(w, "id        %s\nname      %s\naccount   %s\ntimezone  %s\nstatus    %s\n",
 		t.Tenant.ID, t.Tenant.Name, t.Tenant.Account, t.Tenant.Timezone, t.Tenant.Status)
+	printRetention(w, t.Tenant.Retention)
 }
 
 type tenantCreateCmd struct {
@@ -46,6 +47,7 @@ type tenantCreateCmd struct {
 	Name     string `help:"Name for people; the id when not given."`
 	Timezone string `help:"IANA time zone, as Europe/Berlin." default:"UTC"`
 	limitFlags
+	retentionFlags
 	apiFlags
 }
 
@@ -60,6 +62,9 @@ func (c *tenantCreateCmd) Run(ctx context.Context, std streams) error {
 	}
 	if c.Limit != nil {
 		body["limits"] = c.Limit
+	}
+	if err := c.addTo(body); err != nil {
+		return err
 	}
 	var t tenantAnswer
 	if err := a.call(ctx, http.MethodPost, path("tenants"), body, &t); err != nil {
@@ -102,6 +107,7 @@ type tenantUpdateCmd struct {
 	Name     *string `help:"Name for people."`
 	Timezone *string `help:"IANA time zone."`
 	limitFlags
+	retentionFlags
 }
 
 func (c *tenantUpdateCmd) Run(ctx context.Context, std streams) error {
@@ -114,6 +120,9 @@ func (c *tenantUpdateCmd) Run(ctx context.Context, std streams) error {
 	}
 	if c.Limit != nil {
 		body["limits"] = c.Limit
+	}
+	if err := c.addTo(body); err != nil {
+		return err
 	}
 	return c.send(ctx, std, http.MethodPatch, body)
 }

@@ -58,7 +58,8 @@ func tokenKeyOf(id tenant.TenantID) ed25519.PublicKey {
 
 func tenantOf(id tenant.TenantID) tenant.Tenant {
 	return tenant.Tenant{
-		ID: id, Name: "Name of " + string(id), Account: account(id), Timezone: "Europe/Berlin",
+		Retention: tenant.Retention{StdSeconds: 3600, WhenFull: tenant.RefuseNew},
+		ID:        id, Name: "Name of " + string(id), Account: account(id), Timezone: "Europe/Berlin",
 		Limits: tenant.Limits{Users: 7}, Status: tenant.Active, CreatedAt: base,
 	}
 }
