@@ -53,13 +53,31 @@ func (c *Client) natsOptions(o Options) []nats.Option {
 		// The connection closes by itself only on a protocol error.
 		nats.ClosedHandler(func(nc *nats.Conn) { c.end(fmt.Errorf("the connection was closed: %w", nc.LastError())) }),
 	}
+	// nats.go would also speak TLS to a ws:// server where it has a configuration.
+	if o.TLS != nil && !strings.Contains(o.URL, "ws://") {
+		opts = append(opts, func(n *nats.Options) error { n.TLSConfig = o.TLS; return nil })
+	}
 	if o.CredsFile != "" {
 		opts = append(opts, nats.UserCredentials(o.CredsFile))
+	}
+	if o.NKeyFile != "" {
+		opts = append(opts, seedFile(o.NKeyFile))
 	}
 	if o.Password != "" {
 		opts = append(opts, nats.UserInfo(o.Tenant+"/"+o.User, o.Password))
 	}
 	return opts
+}
+
+// seedFile is nats.NkeyOptionFromSeed with its error where those of the other options are.
+func seedFile(file string) nats.Option {
+	return func(o *nats.Options) error {
+		option, err := nats.NkeyOptionFromSeed(file)
+		if err != nil {
+			return err
+		}
+		return option(o)
+	}
 }
 
 // reconnectDelay is how long to wait after all known servers were tried.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +13,7 @@ import (
 )
 
 // Options say where to connect and as whom. URL, User and exactly one of Token,
-// CredsFile and Password are required.
+// CredsFile, NKeyFile, Password and a client certificate in TLS are required.
 type Options struct {
 	// URL of one or more servers, divided by commas: nats://, tls://, ws:// or wss://.
 	URL  string
@@ -23,6 +24,8 @@ type Options struct {
 	Token func(ctx context.Context) (string, error)
 	// CredsFile is the path of a .creds file, read again at each connection.
 	CredsFile string
+	// NKeyFile is the path of the seed of the user's registered nkey, read again likewise.
+	NKeyFile string
 	// Tenant and Password go together.
 	Tenant, Password string
 
@@ -30,6 +33,10 @@ type Options struct {
 	// one, at most 50; nil leaves it to the server, which takes the latest active. The
 	// client adds what it listens to and may not otherwise.
 	Rooms []string
+
+	// TLS holds whom to trust, and the client certificate where that is the method. nil: the
+	// system's CAs, and none.
+	TLS *tls.Config
 
 	Name   string       // of the program, for the servers' lists of connections
 	Logger *slog.Logger // nil: nothing is logged
@@ -56,7 +63,7 @@ func (o Options) check() error {
 		fault(err != nil || parsed.User == nil, "URL must carry no credentials: use Token, CredsFile or Password")
 	}
 	fault(tenant.ValidID(o.User), "User must be the id of a user, got %q", o.User)
-	fault(o.methods() == 1, "exactly one of Token, CredsFile and Password is required")
+	fault(o.methods() == 1, "exactly one of Token, CredsFile, NKeyFile, Password and a certificate in TLS is required")
 	fault((o.Password == "") == (o.Tenant == ""), "Tenant and Password go together")
 	fault(len(o.Rooms) <= tenant.MaxListedRooms, "Rooms names %d rooms, at most %d are allowed", len(o.Rooms), tenant.MaxListedRooms)
 	for _, r := range o.Rooms {
@@ -68,12 +75,16 @@ func (o Options) check() error {
 
 func (o Options) methods() int {
 	n := 0
-	for _, given := range []bool{o.Token != nil, o.CredsFile != "", o.Password != ""} {
+	for _, given := range []bool{o.Token != nil, o.CredsFile != "", o.NKeyFile != "", o.Password != "", o.hasCertificate()} {
 		if given {
 			n++
 		}
 	}
 	return n
+}
+
+func (o Options) hasCertificate() bool {
+	return o.TLS != nil && (len(o.TLS.Certificates) > 0 || o.TLS.GetClientCertificate != nil)
 }
 
 func (o Options) logger() *slog.Logger {

@@ -23,19 +23,28 @@ type apiFlags struct {
 	Server string `help:"URL of the server's HTTP API; without it, read from the data folder." env:"PARLEY_SERVER" placeholder:"URL"`
 	Token  string `help:"API key, or the operator's token; without it, read from the data folder." env:"PARLEY_TOKEN" placeholder:"KEY"`
 	Data   string `help:"Data folder of a server on this machine." env:"PARLEY_DATA" default:"${data}" placeholder:"DIR"`
+	CA     string `name:"ca" help:"CA to trust beside the system's, PEM, where the server presents a certificate of its own." env:"PARLEY_CA" placeholder:"FILE"`
 	JSON   bool   `help:"Print the answer as JSON."`
 }
 
 // api is a client of the HTTP API.
 type api struct {
 	base, token string
+	http        *http.Client
 	json        bool
 	std         streams
 }
 
 // open finds the server and the key.
 func (f apiFlags) open(std streams) (*api, error) {
-	a := &api{base: f.Server, token: f.Token, json: f.JSON, std: std}
+	trusted, err := f.trust(f.Server == "")
+	if err != nil {
+		return nil, err
+	}
+	a := &api{
+		base: f.Server, token: f.Token, json: f.JSON, std: std,
+		http: &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: trusted}},
+	}
 	if a.base == "" {
 		run, err := f.running()
 		if err != nil {
@@ -111,7 +120,7 @@ func (a *api) call(ctx context.Context, method, path string, body, out any) erro
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := a.http.Do(req)
 	if err != nil {
 		return fmt.Errorf("the server does not answer: %w", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,9 @@ type chatCmd struct {
 	Room         string `arg:"" optional:"" help:"Room to open; without it, a list of rooms."`
 	NATS         string `name:"nats" help:"NATS or WebSocket URL; without it, read from the data folder." env:"PARLEY_NATS_URL" placeholder:"URL"`
 	Creds        string `help:"Connect with this .creds file." placeholder:"FILE" xor:"method"`
+	NKeyFile     string `name:"nkey-file" help:"Connect with the nkey whose seed is in this file." placeholder:"FILE" xor:"method"`
+	CertFile     string `name:"cert-file" help:"Connect with this client certificate, PEM, and --cert-key-file." placeholder:"FILE" xor:"method"`
+	CertKeyFile  string `name:"cert-key-file" help:"Key of the client certificate, PEM." placeholder:"FILE"`
 	TokenFile    string `help:"Connect with the user token in this file; - is standard input." placeholder:"FILE" xor:"method"`
 	PasswordFile string `help:"Connect with the password in this file; - is standard input." placeholder:"FILE" xor:"method"`
 }
@@ -56,12 +60,27 @@ func (c *chatCmd) options(std streams) (client.Options, error) {
 		}
 		o.URL = run.NATS
 	}
+	var err error
+	if o.TLS, err = c.trust(c.NATS == ""); err != nil {
+		return o, err
+	}
 	switch {
 	case c.Creds != "":
 		o.CredsFile = c.Creds
 		if _, err := os.Stat(c.Creds); err != nil {
 			return o, err
 		}
+	case c.NKeyFile != "":
+		o.NKeyFile = c.NKeyFile
+		if _, err := os.Stat(c.NKeyFile); err != nil {
+			return o, err
+		}
+	case c.CertFile != "":
+		cert, err := tls.LoadX509KeyPair(c.CertFile, c.CertKeyFile)
+		if err != nil {
+			return o, fmt.Errorf("--cert-file, --cert-key-file: %w", err)
+		}
+		o.TLS.Certificates = []tls.Certificate{cert}
 	case c.TokenFile != "":
 		token, err := readSecret(c.TokenFile, std)
 		if err != nil {

@@ -24,6 +24,7 @@ type serveCmd struct {
 	Metrics       string     `help:"Address of /metrics, /healthz and /readyz." env:"PARLEY_METRICS" default:"127.0.0.1:9100" placeholder:"ADDR"`
 	TLSCert       string     `name:"tls-cert" help:"Certificate for HTTP, NATS and WebSocket, PEM." env:"PARLEY_TLS_CERT" placeholder:"FILE"`
 	TLSKey        string     `name:"tls-key" help:"Its key, PEM." env:"PARLEY_TLS_KEY" placeholder:"FILE"`
+	TLSClientCA   string     `name:"tls-client-ca" help:"CAs of the client certificates that the NATS and WebSocket ports ask for, PEM. Without it only the NATS port asks, for any; Chromium takes no WebSocket that asks." env:"PARLEY_TLS_CLIENT_CA" placeholder:"FILE"`
 	MasterKeyFile string     `help:"File of the key that seals all others; master.key in the data folder when not given." env:"PARLEY_MASTER_KEY_FILE" placeholder:"FILE"`
 	DatabaseURL   string     `help:"Postgres server; a private one in the data folder when not given." env:"PARLEY_DATABASE_URL" placeholder:"URL"`
 }
@@ -31,7 +32,7 @@ type serveCmd struct {
 func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	return app.Run(ctx, app.Config{
 		Data: c.Data, HTTP: c.HTTP, NATS: c.NATS, WS: c.WS, Metrics: c.Metrics,
-		TLSCert: c.TLSCert, TLSKey: c.TLSKey,
+		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TLSClientCA: c.TLSClientCA,
 		MasterKeyFile: c.MasterKeyFile, DatabaseURL: c.DatabaseURL,
 		Logger: slog.New(slog.NewTextHandler(std.err, nil)),
 		Out:    std.out,

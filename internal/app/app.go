@@ -58,6 +58,7 @@ type app struct {
 	Config
 	dir      *dataDir
 	registry *prometheus.Registry
+	ports    tlsConfigs
 	pool     *pgxpool.Pool
 	keys     *keyring.Keyring
 	system   *accounts.System

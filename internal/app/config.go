@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 )
 
@@ -20,6 +19,7 @@ type Config struct {
 	Metrics       string
 	TLSCert       string // PEM files for HTTP, NATS and WebSocket; both or none
 	TLSKey        string
+	TLSClientCA   string // PEM file of CAs whose client certificates the NATS ports ask for
 	MasterKeyFile string // "": master.key in Data
 	DatabaseURL   string // "": a private Postgres in Data
 	Logger        *slog.Logger
@@ -40,16 +40,8 @@ func (c Config) check() error {
 			fault(a.flag, "%q is no address; give host:port, as 127.0.0.1:8080", a.addr)
 		}
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		fault("tls-cert", "goes with --tls-key: give both or none")
-	}
-	for _, f := range []struct{ flag, file string }{{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}} {
-		if f.file == "" {
-			continue
-		}
-		if _, err := os.Stat(f.file); err != nil {
-			fault(f.flag, "%v", err)
-		}
+	if _, err := c.tls(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.DatabaseURL != "" && !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") {
 		fault("database-url", "must begin with postgres://")

@@ -28,6 +28,9 @@ type RunInfo struct {
 	WS      string `json:"ws"`
 	Metrics string `json:"metrics"`
 	PID     int    `json:"pid"`
+	// TLSCert is the file of the certificate that the ports present, so that programs on
+	// this machine know the server whatever name the certificate is for.
+	TLSCert string `json:"tls_cert,omitempty"`
 }
 
 // ReadRunInfo reads RunInfoFile of a data folder; it is os.ErrNotExist where no server runs.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -18,16 +19,15 @@ import (
 type listeners struct{ http, metrics net.Listener }
 
 func (a *app) listen(ctx context.Context) (l listeners, err error) {
-	conf, err := a.tls()
-	if err != nil {
+	if a.ports, err = a.tls(); err != nil {
 		return l, err
 	}
 	if l.http, err = listen(ctx, "http", a.HTTP); err != nil {
 		return l, err
 	}
 	a.onStop("http port", closing(l.http))
-	if conf != nil {
-		l.http = tls.NewListener(l.http, conf)
+	if a.ports.http != nil {
+		l.http = tls.NewListener(l.http, a.ports.http)
 	}
 	if l.metrics, err = listen(ctx, "metrics", a.Metrics); err != nil {
 		return l, err
@@ -68,14 +68,17 @@ func (a *app) startHTTP(_ context.Context, l listeners) error {
 	}
 	a.serve("http", console.NewServer(handler, a.Logger), l.http)
 	a.serve("metrics", &http.Server{Handler: a.health(), ReadHeaderTimeout: 5 * time.Second}, l.metrics)
-	scheme := "http://"
-	if a.TLSCert != "" {
-		scheme = "https://"
-	}
-	return a.ready(RunInfo{
-		HTTP: scheme + l.http.Addr().String(), NATS: a.server.ClientURL(), WS: a.server.WebsocketURL(),
+	run := RunInfo{
+		HTTP: "http://" + l.http.Addr().String(), NATS: a.server.ClientURL(), WS: a.server.WebsocketURL(),
 		Metrics: "http://" + l.metrics.Addr().String(),
-	})
+	}
+	if a.ports.http != nil {
+		run.HTTP = "https://" + l.http.Addr().String()
+		if run.TLSCert, err = filepath.Abs(a.TLSCert); err != nil {
+			return err
+		}
+	}
+	return a.ready(run)
 }
 
 func (a *app) serve(name string, s *http.Server, l net.Listener) {

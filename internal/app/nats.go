@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
-	"fmt"
 
 	"parley/accounts"
 	"parley/internal/embednats"
@@ -19,13 +17,9 @@ func (a *app) startNATS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conf, err := a.tls()
-	if err != nil {
-		return err
-	}
 	a.server, err = embednats.Start(embednats.Config{
 		Dir: a.dir.file("nats"), Operator: a.system.Operator(), Sentinel: sentinel, Accounts: jwts,
-		NATS: a.NATS, WS: a.WS, TLS: conf, Log: a.Logger,
+		NATS: a.NATS, WS: a.WS, TLS: a.ports.nats, WebsocketTLS: a.ports.ws, Log: a.Logger,
 	})
 	if err != nil {
 		return err
@@ -35,18 +29,6 @@ func (a *app) startNATS(ctx context.Context) error {
 		return nil
 	})
 	return nil
-}
-
-// tls returns nil where no certificate is given.
-func (a *app) tls() (*tls.Config, error) {
-	if a.TLSCert == "" {
-		return nil, nil
-	}
-	cert, err := tls.LoadX509KeyPair(a.TLSCert, a.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-cert: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // startAccounts starts the control role.

@@ -50,7 +50,8 @@ type Config struct {
 	Name     string            // "": parley-1. Clients can see it
 	// AllowedOrigins are the values of Origin that the WebSocket listener accepts; empty: all.
 	AllowedOrigins []string
-	TLS            *tls.Config // of both listeners; nil: plain
+	TLS            *tls.Config // of the NATS port; nil: plain
+	WebsocketTLS   *tls.Config // likewise
 	Log            *slog.Logger
 }
 
@@ -122,7 +123,7 @@ func (c Config) options() (*server.Options, error) {
 		JetStreamMaxMemory: maxReserved, JetStreamMaxStore: maxReserved, DisableJetStreamBanner: true,
 		LameDuckDuration: lameDuck, LameDuckGracePeriod: lameDuckGrace,
 		Websocket: server.WebsocketOpts{
-			Host: wsHost, Port: wsPort, NoTLS: c.TLS == nil, TLSConfig: c.TLS, AllowedOrigins: c.AllowedOrigins,
+			Host: wsHost, Port: wsPort, NoTLS: c.WebsocketTLS == nil, TLSConfig: c.WebsocketTLS, AllowedOrigins: c.AllowedOrigins,
 			AuthTimeout: authTimeout, HandshakeTimeout: 2 * time.Second,
 		},
 	}

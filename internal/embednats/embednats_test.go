@@ -293,6 +293,7 @@ func TestTLS(t *testing.T) {
 	cert := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
 	der := must(x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key))
 	w.config.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	w.config.WebsocketTLS = w.config.TLS.Clone()
 	s := w.start(t)
 	pool := x509.NewCertPool()
 	pool.AddCert(must(x509.ParseCertificate(der)))
