@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	// For tests only: nothing that ships may import these.
 	"internal/pgtest":   {"internal/embedpg", "migrations"},
 	"internal/natstest": {"accounts", "accounts/keyring", "internal/embednats", "tenant", "tenant/subject"},
+	"internal/certtest": {},
 	"internal/chattest": {"internal/embednats", "internal/natstest", "tenant", "tenant/subject"},
 
 	// What joins them.
