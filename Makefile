@@ -36,12 +36,13 @@ run: go deps build ## build and run Parley on this machine; ARGS="--http 127.0.0
 
 .PHONY: test
 test: go deps ## vet and run all tests
+	@deploy/install-deps.sh node
 	$(GO) vet ./...
 	$(GO) test -p $(TESTPROCS) -timeout $(TESTTIME) ./...
 
 .PHONY: test/race
 test/race: go deps ## run all tests under the race detector
-	@deploy/install-deps.sh cc
+	@deploy/install-deps.sh cc node
 	CGO_ENABLED=1 $(GO) test -race -p $(TESTPROCS) -timeout 30m ./...
 
 .PHONY: test/fuzz

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Parley needs beside Go and is missing: `install-deps.sh postgres` PostgreSQL's
-# server binaries, `install-deps.sh cc` a C compiler for the race detector. It asks nothing, starts
-# no service, does nothing where all is there, and writes to stderr only.
+# server binaries, `install-deps.sh cc` a C compiler for the race detector, `install-deps.sh node`
+# node 20 and npm for the tests of the TypeScript SDK. It asks nothing, starts no service, does
+# nothing where all is there, and writes to stderr only.
 set -euo pipefail
 exec 1>&2
 
@@ -19,6 +20,8 @@ has_postgres() {
   command -v postgres >/dev/null && command -v initdb >/dev/null && return
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
+
+has_node() { command -v npm >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0] >= 20' 2>/dev/null)" = true ]; }
 
 has_cc() { command -v gcc >/dev/null || command -v cc >/dev/null; }
 
@@ -55,10 +58,19 @@ install_postgres() {
   has_postgres || die "postgresql was installed, but there is no /usr/lib/postgresql/*/bin/initdb"
 }
 
-[ $# -gt 0 ] || die "usage: install-deps.sh postgres|cc ..."
+# Debian 12 has node 18: with its npm comes the one that is needed.
+install_node() {
+  command -v npm >/dev/null || install_packages nodejs npm
+  has_node || as_root npm install --global --no-audit --no-fund node@20 || die "npm install --global node@20 failed: see above"
+  hash -r
+  has_node || die "node in PATH is older than 20: put $(npm prefix --global)/bin before it"
+}
+
+[ $# -gt 0 ] || die "usage: install-deps.sh postgres|cc|node ..."
 for need in "$@"; do
   case $need in
   postgres) has_postgres || install_postgres ;;
+  node) has_node || install_node ;;
   cc) has_cc || install_packages gcc libc6-dev ;;
   *) die "unknown: $need" ;;
   esac

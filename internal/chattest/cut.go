@@ -5,25 +5,35 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
 
-// A Proxy stands between clients and a server, and can lose an answer.
+// A Proxy stands between clients and a server, and can lose an answer or all connections.
 type Proxy struct {
-	URL     string
-	swallow atomic.Bool
+	Addr string // host:port
+	URL  string // nats://
+
+	mu      sync.Mutex
+	conns   map[net.Conn]struct{} // to clients
+	swallow bool
+	broken  bool
 }
 
 // Cut runs a proxy in front of s until the test ends.
 func Cut(t testing.TB, s *Server) *Proxy {
 	t.Helper()
+	return Forward(t, s.ns.Addr().String())
+}
+
+// Forward runs a proxy in front of a TCP address until the test ends.
+func Forward(t testing.TB, target string) *Proxy {
+	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("chattest: %v", err)
 	}
-	p := &Proxy{URL: "nats://" + ln.Addr().String()}
-	target := s.ns.Addr().String()
+	addr := ln.Addr().String()
+	p := &Proxy{Addr: addr, URL: "nats://" + addr, conns: map[net.Conn]struct{}{}}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -34,15 +44,69 @@ func Cut(t testing.TB, s *Server) *Proxy {
 			wg.Go(func() { p.serve(t.Context(), conn, target) })
 		}
 	})
-	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
+	t.Cleanup(func() {
+		_ = ln.Close()
+		p.Break()
+		wg.Wait()
+	})
 	return p
 }
 
 // SwallowNext loses the next bytes from the server, and cuts the connection they were for.
-func (p *Proxy) SwallowNext() { p.swallow.Store(true) }
+func (p *Proxy) SwallowNext() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.swallow = true
+}
+
+// Break cuts all connections, and lets none through until Mend.
+func (p *Proxy) Break() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken = true
+	for c := range p.conns {
+		_ = c.Close()
+	}
+}
+
+// Mend ends Break.
+func (p *Proxy) Mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken = false
+}
+
+// admit notes a connection; false while broken.
+func (p *Proxy) admit(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.broken {
+		p.conns[c] = struct{}{}
+	}
+	return !p.broken
+}
+
+func (p *Proxy) forget(c net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+}
+
+// swallows reports whether the bytes in hand are the ones to lose.
+func (p *Proxy) swallows() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.swallow
+	p.swallow = false
+	return was
+}
 
 func (p *Proxy) serve(ctx context.Context, client net.Conn, target string) {
 	defer client.Close()
+	if !p.admit(client) {
+		return
+	}
+	defer p.forget(client)
 	server, err := (&net.Dialer{}).DialContext(ctx, "tcp", target)
 	if err != nil {
 		return
@@ -58,7 +122,7 @@ func (p *Proxy) serve(ctx context.Context, client net.Conn, target string) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := server.Read(buf)
-		if err != nil || p.swallow.CompareAndSwap(true, false) {
+		if err != nil || p.swallows() {
 			return
 		}
 		if _, err := client.Write(buf[:n]); err != nil {

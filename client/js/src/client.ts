@@ -1,0 +1,240 @@
+// One user's client: he reads, posts, joins and leaves.
+
+import { ParleyError } from "./errors.js";
+import { type Dial, Link, type Status } from "./link.js";
+import { Listener } from "./listener.js";
+import { type Message, parseStored } from "./message.js";
+import type { Notice } from "./notice.js";
+import type { HistoryQuery, Me, Member, Operations, Room, Unread } from "./operations.js";
+import type { Options } from "./options.js";
+import { type Ack, type Draft, newId, Poster, send } from "./post.js";
+import { parseSignal, type Signal } from "./signal.js";
+import * as subject from "./subject.js";
+
+/** What a client did not show, and how often it came back. */
+export interface Stats {
+  /** What arrived on live, notice or signal subjects and was not believed. */
+  junk: number;
+  /** Messages that came by history and live, or twice. */
+  doubles: number;
+  reconnects: number;
+}
+
+interface Events {
+  status: (s: Status) => void;
+  notice: (n: Notice) => void;
+}
+
+/** Operations take a room or its id. */
+type RoomRef = Room | string;
+
+const idOf = (r: RoomRef) => (typeof r === "string" ? r : r.id);
+const maxRoomPages = 1000; // where a service would page for ever
+
+/** One user's connection, made by connect. */
+export class Client {
+  #link: Link;
+  #poster: Poster;
+  #listeners = new Set<Listener>();
+
+  private constructor(link: Link) {
+    this.#link = link;
+    this.#poster = new Poster(link, (r) => this.#open(r));
+  }
+
+  /** @internal */
+  static async connect(dial: Dial, o: Options): Promise<Client> {
+    return new Client(await Link.open(dial, o));
+  }
+
+  // The connection.
+
+  /** The id of the user whose client this is. */
+  get user(): string {
+    return this.#link.user;
+  }
+
+  get connected(): boolean {
+    return this.#link.up;
+  }
+
+  get stats(): Stats {
+    const { junk, doubles, reconnects } = this.#link;
+    return { junk, doubles, reconnects };
+  }
+
+  /** Aborts when the client has stopped for good; its reason is a ParleyError, "closed" or "revoked". */
+  get stopped(): AbortSignal {
+    return this.#link.life;
+  }
+
+  /**
+   * Calls fn for each change of the connection ("status") or each notice of the platform ("notice"),
+   * until the function that it returns is called.
+   */
+  on<E extends keyof Events>(event: E, fn: Events[E]): () => void {
+    const all = (event === "status" ? this.#link.onStatus : this.#link.onNotice) as Set<Events[E]>;
+    all.add(fn);
+    return () => all.delete(fn);
+  }
+
+  /** Ends the connection and everything that hangs on it. */
+  async close(): Promise<void> {
+    this.#link.stop(new ParleyError("closed", "the client is closed"));
+    await this.#link.nc.closed();
+  }
+
+  /** Asks for any operation of the chat API. */
+  async call<O extends keyof Operations>(op: O, request: Operations[O][0], signal?: AbortSignal): Promise<Operations[O][1]> {
+    return (await this.#link.call(op, request, signal)) as Operations[O][1];
+  }
+
+  // Rooms.
+
+  whoami(): Promise<Me> {
+    return this.call("whoami", {});
+  }
+
+  /** The user's rooms; with a query (part of an id or title) those that match, also open ones that he could join. */
+  async rooms(query?: string): Promise<Room[]> {
+    const all = new Map<string, Room>();
+    let after: string | undefined;
+    for (let page = 0; page < maxRoomPages; page++) {
+      const answer = await this.call("rooms", { query, after });
+      const fresh = answer.rooms.filter((r) => subject.isPlace(r) && !all.has(r.id));
+      if (fresh.length === 0) {
+        break;
+      }
+      fresh.forEach((r) => all.set(r.id, r));
+      after = fresh.at(-1)?.id;
+    }
+    return [...all.values()];
+  }
+
+  /** Finds a room by its id: one of the user's, or an open one. Else it throws not_found. */
+  async room(id: string): Promise<Room> {
+    const found = (await this.rooms(id)).find((r) => r.id === id);
+    if (found === undefined) {
+      throw new ParleyError("not_found", `there is no room ${JSON.stringify(id)} that you are in or could join`);
+    }
+    return found;
+  }
+
+  /** Makes the user a member of a room, or accepts an invitation to it. Returns when the connection carries the rights. */
+  async join(id: string): Promise<Room> {
+    if (!subject.validRoomId(id)) {
+      throw new ParleyError("invalid", `${JSON.stringify(id)} is no id of a room`);
+    }
+    await this.call("join", { room: id });
+    const room = await this.room(id);
+    if (room.kind === "private") {
+      const stretch = this.#link.stretch;
+      this.#link.rooms.add([id]);
+      this.#link.restart();
+      await this.#link.reconnection(stretch);
+    }
+    return room;
+  }
+
+  /** The 1:1 room with another user, made at the first call. */
+  async direct(user: string): Promise<Room> {
+    const id = subject.directId(this.user, user);
+    await this.call("direct", { user });
+    return this.room(id);
+  }
+
+  async leave(room: RoomRef): Promise<void> {
+    await this.call("leave", { room: idOf(room) });
+  }
+
+  async members(room: RoomRef): Promise<Member[]> {
+    return (await this.call("members", { room: idOf(room) })).members;
+  }
+
+  // Reading.
+
+  /** Stored messages, oldest first. It holds everything that was acknowledged before it was asked. */
+  async history(room: RoomRef, q: HistoryQuery = {}, signal?: AbortSignal): Promise<{ messages: Message[]; more: boolean }> {
+    const { since, until, ...rest } = q;
+    const answer = await this.call(
+      "history",
+      { room: idOf(room), ...rest, since: since?.toISOString(), until: until?.toISOString() },
+      signal,
+    );
+    return { messages: answer.messages.map(parseStored).filter((m) => m !== undefined), more: answer.more };
+  }
+
+  /**
+   * Delivers the messages of a room behind the sequence after, and what is posted from then on. With
+   * after = 0 it begins with the oldest message that is kept; with a room's last, with the next.
+   *
+   *     for await (const m of client.listen(room, room.read)) { … }
+   */
+  listen(room: Room, after = 0): Listener {
+    this.stopped.throwIfAborted();
+    const read = (seq: number, limit: number, signal: AbortSignal) => this.history(room, { after: seq, limit }, signal);
+    const l = new Listener(this.#link, room, after, read, (r) => this.#open(r), () => this.#listeners.delete(l));
+    this.#listeners.add(l);
+    return l;
+  }
+
+  /** Marks the room's messages up to a sequence as read. It never moves back. Returns what is unread then. */
+  async read(room: RoomRef, seq: number): Promise<number> {
+    return (await this.call("read", { room: idOf(room), seq })).unread;
+  }
+
+  /** What the user has not read, in a room or in all of his. */
+  unread(room?: RoomRef): Promise<{ unread: number; rooms: Unread[] }> {
+    return this.call("unread", room === undefined ? {} : { room: idOf(room) });
+  }
+
+  // Speaking.
+
+  /**
+   * Stores a message in a room; resolves when it is stored. It repeats what goes unanswered under the
+   * same id, so that the message is there once, until signal aborts or the client stops. The id stands
+   * on the promise, and on the live message when that comes: a program can show the message at once.
+   */
+  post(room: Room, draft: Draft, signal?: AbortSignal): Promise<Ack> & { readonly id: string } {
+    const id = draft.id ?? newId();
+    return Object.assign(this.#poster.post(room, draft, id, signal), { id });
+  }
+
+  /** Publishes a message without an acknowledgement: at most once. */
+  send(room: Room, draft: Draft): void {
+    this.stopped.throwIfAborted();
+    send(this.#link, room, draft);
+  }
+
+  /** Tells the others in a room that the user types, or has stopped. It may get lost. */
+  typing(room: Room, typing: boolean): void {
+    this.stopped.throwIfAborted();
+    this.#link.nc.publish(subject.sig(room, this.user), JSON.stringify({ typing }));
+  }
+
+  /** Calls fn for each signal in a room, the user's own among them, until the function that it returns is called. */
+  signals(room: Room, fn: (s: Signal) => void): () => void {
+    this.stopped.throwIfAborted();
+    const sub = this.#link.nc.subscribe(subject.sig(room, "*"), {
+      callback: (err, m) => {
+        const s = err ? undefined : parseSignal(room, m);
+        if (s) {
+          fn(s);
+        } else if (!err) {
+          this.#link.junk++;
+        }
+      },
+    });
+    return () => sub.unsubscribe();
+  }
+
+  /** Reconnects with the room in the working set; false where that would change nothing. */
+  #open(room: subject.Place): boolean {
+    const inUse = [...this.#listeners].map((l) => l.room.id);
+    if (!this.#link.rooms.want(room.id, inUse)) {
+      return false;
+    }
+    this.#link.restart();
+    return true;
+  }
+}

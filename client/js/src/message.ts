@@ -1,0 +1,150 @@
+// Messages, from history and live.
+
+import type { Msg } from "@nats-io/nats-core";
+
+import { isCount, isObject, isString, isStrings, type Json, optional, parseObject } from "./json.js";
+import { type Place, senderOf, System } from "./subject.js";
+
+/** A message that was stored in a room. */
+export interface Message {
+  /** Its place in the order of the room; grows, with gaps. */
+  seq: number;
+  /** A user id, or System for events. */
+  sender: string;
+  /** When it was stored, by the server's clock. */
+  time: Date;
+  text: string;
+  /** Sequence of the message that it answers to. */
+  thread?: number;
+  mentions?: string[];
+  attachments?: Attachment[];
+  /** What an application put there. */
+  data?: unknown;
+  /** Set where sender is System. */
+  event?: Event;
+  /** The id that its sender gave it; only live messages tell it. */
+  id?: string;
+
+  // Only history knows these.
+
+  /** Number in the room, 1, 2, 3, …; absent for events. */
+  n?: number;
+  replies?: number;
+  /** User ids by emoji. */
+  reactions?: Record<string, string[]>;
+  edited?: Date;
+  /** Set where the text is gone. */
+  deleted?: Date;
+
+  /** Set where a message with a greater seq was delivered before. */
+  late?: boolean;
+}
+
+/** A link to a file that is kept elsewhere. */
+export interface Attachment {
+  /** http:// or https:// */
+  url: string;
+  name?: string;
+  /** Media type. */
+  type?: string;
+  /** Bytes. */
+  size?: number;
+}
+
+/** What the platform says in a room: "joined", "left", "edited", "deleted", and more. */
+export interface Event {
+  event: string;
+  /** Whom it is about, where it is about one. */
+  user?: string;
+  /** Who did it, where that is another. */
+  by?: string;
+  /** Which message it is about, where it is about one. */
+  seq?: number;
+  [field: string]: unknown;
+}
+
+/**
+ * Believes a message only if the server's headers are there once each, so that neither an answer
+ * aimed at a live subject nor a header of the sender's own passes for one; who speaks is in the
+ * subject that it was delivered on. Anything else is undefined.
+ */
+export function parseLive(place: Place, m: Msg): Message | undefined {
+  const sender = senderOf(place, "live", m.subject);
+  const seq = Number(single(m, "Nats-Sequence") ?? NaN);
+  const time = new Date(single(m, "Nats-Time-Stamp") ?? NaN);
+  const known = single(m, "Nats-Stream") !== undefined && single(m, "Nats-Subject") !== undefined;
+  if (sender === undefined || !known || !isCount(seq) || seq === 0 || Number.isNaN(time.getTime())) {
+    return undefined;
+  }
+  const body = parseObject(m.data);
+  if (body === undefined) {
+    return undefined;
+  }
+  if (sender === System) {
+    return isString(body.event) && body.event !== "" ? { seq, sender, time, text: "", event: body as Event } : undefined;
+  }
+  if (!isBody(body)) {
+    return undefined;
+  }
+  const out: Message = { seq, sender, time, text: body.text ?? "" };
+  copy(body, out, "thread", "mentions", "attachments", "data");
+  const id = single(m, "Nats-Msg-Id");
+  if (id !== undefined) {
+    out.id = id;
+  }
+  return out;
+}
+
+/** The value of a header that stands there exactly once. */
+function single(m: Msg, key: string): string | undefined {
+  const values = m.headers?.values(key) ?? [];
+  return values.length === 1 && values[0] !== "" ? values[0] : undefined;
+}
+
+interface Body {
+  text?: string;
+  thread?: number;
+  mentions?: string[];
+  attachments?: Attachment[];
+  data?: unknown;
+}
+
+/** The rules that don't change with the server's version: what history leaves out for good is not shown live either. */
+function isBody(b: Json): b is Json & Body {
+  const shaped = optional(b.text, isString) && optional(b.thread, isCount) && optional(b.mentions, isStrings) &&
+    optional(b.attachments, (a) => Array.isArray(a) && a.every(isAttachment));
+  const says = Boolean(b.text) || (Array.isArray(b.attachments) && b.attachments.length > 0) || (b.data ?? null) !== null;
+  return shaped && says;
+}
+
+/** A reader may make a link of it. */
+function isAttachment(a: unknown): boolean {
+  return isObject(a) && isString(a.url) && /^https?:\/\//.test(a.url) &&
+    optional(a.name, isString) && optional(a.type, isString) && optional(a.size, isCount);
+}
+
+function copy<K extends keyof Message>(from: Json, to: Message, ...keys: K[]) {
+  for (const k of keys) {
+    if (from[k] !== undefined && from[k] !== null) {
+      to[k] = from[k] as Message[K];
+    }
+  }
+}
+
+/** A message as history answers it; undefined for one of a form that this client doesn't know. */
+export function parseStored(v: unknown): Message | undefined {
+  if (!isObject(v) || !isCount(v.seq) || !isString(v.sender) || !isString(v.time)) {
+    return undefined;
+  }
+  const out: Message = { seq: v.seq, sender: v.sender, time: new Date(v.time), text: isString(v.text) ? v.text : "" };
+  copy(v, out, "thread", "mentions", "attachments", "data", "n", "replies", "reactions");
+  for (const k of ["edited", "deleted"] as const) {
+    if (isString(v[k])) {
+      out[k] = new Date(v[k]);
+    }
+  }
+  if (out.sender === System) {
+    out.event = isObject(v.event) && isString(v.event.event) ? (v.event as Event) : { event: "unknown" };
+  }
+  return out;
+}

@@ -1,0 +1,71 @@
+// The operations of the chat API, as chat.api.<user>.<op> takes and answers them.
+
+import type { Class, Kind } from "./subject.js";
+
+export type Role = "reader" | "member" | "poster" | "moderator" | "owner";
+
+/** A room as the user sees it. */
+export interface Room {
+  id: string;
+  kind: Kind;
+  class: Class;
+  title: string;
+  /** Absent: not a member. */
+  role?: Role;
+  unread: number;
+  mentions: number;
+  /** Sequence of the newest message, 0: none. */
+  last: number;
+  /** Sequence of the last message that the user has read. */
+  read: number;
+}
+
+/** The user as the service knows him. */
+export interface Me {
+  user: string;
+  tenant: string;
+  /** May be empty. */
+  name: string;
+  /** The rooms that a connection without a working set lists one by one. */
+  rooms_granted: string[];
+}
+
+/** A user's standing in a room. */
+export interface Member {
+  user: string;
+  name: string;
+  role: Role;
+}
+
+/** What the user has not read in a room. */
+export type Unread = Pick<Room, "id" | "unread" | "mentions" | "last" | "read">;
+
+/** Which messages of a room to read: the newest, or those before or after a sequence, or since a time. */
+export interface HistoryQuery {
+  before?: number;
+  after?: number;
+  since?: Date;
+  until?: Date;
+  /** 50 where absent; at most 1,000. */
+  limit?: number;
+}
+
+interface InRoom {
+  room: string;
+}
+
+/** What each operation takes, and answers beside "ok". */
+export interface Operations {
+  whoami: [request: Record<string, never>, answer: Me];
+  rooms: [request: { query?: string; limit?: number; after?: string }, answer: { rooms: Room[] }];
+  join: [request: InRoom, answer: object];
+  leave: [request: InRoom, answer: object];
+  members: [request: InRoom, answer: { members: Member[]; more?: boolean }];
+  direct: [request: { user: string }, answer: object];
+  history: [
+    request: InRoom & { before?: number; after?: number; since?: string; until?: string; limit?: number },
+    answer: { messages: unknown[]; more: boolean },
+  ];
+  read: [request: InRoom & { seq: number }, answer: { unread: number; read: number }];
+  unread: [request: Partial<InRoom>, answer: { unread: number; rooms: Unread[] }];
+}

@@ -1,0 +1,79 @@
+// Builds and parses ids and subjects. Nothing else in the SDK joins tokens with dots.
+
+import { ParleyError } from "./errors.js";
+
+export type Kind = "open" | "announce" | "private" | "direct" | "shared";
+export type Class = "std" | "day" | "keep" | "mem";
+
+const kinds: readonly string[] = ["open", "announce", "private", "direct", "shared"];
+const classes: readonly string[] = ["std", "day", "keep", "mem"];
+const reserved = new Set([...kinds, ...classes, "chat", "live", "sig", "svc", "api", "user", "void", "t"]);
+
+/** The sender of what only the platform may say in a room. */
+export const System = "_";
+
+/** Whether s may name a tenant, a room or a user. */
+export function validId(s: unknown): s is string {
+  return typeof s === "string" && /^[a-z0-9][a-z0-9_-]{0,63}$/.test(s) && !reserved.has(s);
+}
+
+/** Whether s may name a room: an id, or <low>.<high> for the two users of a direct one. */
+export function validRoomId(s: unknown): s is string {
+  return validId(s) || (typeof s === "string" && pair(s) !== undefined);
+}
+
+/** The two users of a direct room. */
+export function pair(room: string): [string, string] | undefined {
+  const [low, high, more] = room.split(".");
+  return more === undefined && validId(low) && validId(high) && low < high ? [low, high] : undefined;
+}
+
+/** The id of the one room of two users. */
+export function directId(a: string, b: string): string {
+  if (!validId(a) || !validId(b) || a === b) {
+    throw new ParleyError("invalid", `${JSON.stringify(b)} is no other user's id`);
+  }
+  return a < b ? `${a}.${b}` : `${b}.${a}`;
+}
+
+/** Where a room stands in subjects. */
+export interface Place {
+  id: string;
+  kind: Kind;
+  class: Class;
+}
+
+/** Whether v is what the service says of a room that can stand in a subject. */
+export function isPlace(v: unknown): v is Place {
+  const p = v as Partial<Place> | null;
+  return (
+    typeof p === "object" && p !== null && kinds.includes(p.kind ?? "") && classes.includes(p.class ?? "") &&
+    validRoomId(p.id) && (p.kind === "direct") === (pair(p.id) !== undefined)
+  );
+}
+
+function path(p: Place): string {
+  if (!isPlace(p)) {
+    throw new ParleyError("invalid", "this is no room that rooms, room, join or direct returned");
+  }
+  if (p.kind === "shared") {
+    throw new ParleyError("invalid", `room ${p.id} is shared between tenants, which this client does not support`);
+  }
+  return `${p.class}.${p.kind}.${p.id}`;
+}
+
+export const chat = (p: Place, user: string) => `chat.${path(p)}.${user}`;
+export const live = (p: Place, sender: string) => `live.${path(p)}.${sender}`;
+export const sig = (p: Place, sender: string) => `sig.${path(p)}.${sender}`;
+export const api = (user: string, op: string) => `chat.api.${user}.${op}`;
+export const notices = (user: string) => `live.user.${user}.*`;
+export const inbox = (user: string) => `_INBOX.${user}`;
+
+/** Who speaks in a room on a delivery subject of it; undefined where nobody could. */
+export function senderOf(p: Place, prefix: "live" | "sig", subject: string): string | undefined {
+  const head = `${prefix}.${path(p)}.`;
+  const sender = subject.slice(head.length);
+  const two = pair(p.id);
+  const fits = sender === System || (two ? two.includes(sender) : validId(sender));
+  return subject.startsWith(head) && fits ? sender : undefined;
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	sdkFolder  = "../../client/js"
+	casesFile  = "../../client/cases/cases.json"
+	nodeBudget = 5 * time.Minute
+)
+
+// node runs a program in client/js.
+func node(t *testing.T, env []string, program string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), nodeBudget)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = sdkFolder
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// buildSDK installs what client/js needs and compiles it, once.
+var buildSDK = sync.OnceValue(func() string {
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return program + " is missing, which the TypeScript SDK is tested with: run deploy/install-deps.sh node"
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), nodeBudget)
+	defer cancel()
+	for _, args := range [][]string{{"ci", "--no-audit", "--no-fund", "--prefer-offline"}, {"run", "build"}} {
+		cmd := exec.CommandContext(ctx, "npm", args...)
+		cmd.Dir = sdkFolder
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "npm " + strings.Join(args, " ") + ": " + err.Error() + "\n" + string(out)
+		}
+	}
+	return ""
+})
+
+func needSDK(t *testing.T) {
+	t.Helper()
+	if fault := buildSDK(); fault != "" {
+		t.Fatal(fault)
+	}
+}
+
+func TestTypeScriptUnits(t *testing.T) {
+	t.Parallel()
+	needSDK(t)
+	node(t, nil, "node", "--test", "dist/test/unit.test.js")
+}
+
+// The cases of client/cases say how an SDK behaves; both run them, against the whole program.
+func TestSharedCases(t *testing.T) {
+	t.Parallel()
+	needSDK(t)
+	s := serve(t)
+	worlds := worlds(t, s)
+	cases, err := filepath.Abs(casesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, transport := range []string{"tcp", "ws"} {
+		t.Run("typescript-"+transport, func(t *testing.T) {
+			env := []string{"PARLEY_WORLDS=" + worlds + "/worlds", "PARLEY_CASES=" + cases, "PARLEY_TRANSPORT=" + transport}
+			// In node 20 the WebSocket of browsers is behind a flag.
+			out := node(t, env, "node", "--experimental-websocket", "--test", "dist/test/cases.js")
+			t.Log(out)
+		})
+	}
+}
