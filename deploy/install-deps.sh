@@ -60,6 +60,7 @@ install_postgres() {
 
 # Debian 12 has node 18: with its npm comes the one that is needed.
 install_node() {
+  package='nodejs npm, then npm install --global node@20' # for as_root
   command -v npm >/dev/null || install_packages nodejs npm
   has_node || as_root npm install --global --no-audit --no-fund node@20 || die "npm install --global node@20 failed: see above"
   hash -r

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 
 import { connect as overWebSocket } from "../src/index.js";
 import type { Listener } from "../src/listener.js";
@@ -311,6 +311,8 @@ function first<T>(all: Iterable<T>, fault: (x: T) => string): string {
   return "";
 }
 
-for (const c of JSON.parse(readFileSync(setting("PARLEY_CASES"), "utf8")) as Case[]) {
-  test(c.name, { timeout: 3 * patience }, () => new Run().all(c.steps));
-}
+describe("shared cases", { concurrency: 4 }, () => {
+  for (const c of JSON.parse(readFileSync(setting("PARLEY_CASES"), "utf8")) as Case[]) {
+    test(c.name, { timeout: 3 * patience }, () => new Run().all(c.steps));
+  }
+});
