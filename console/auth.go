@@ -13,8 +13,8 @@ import (
 	"parley/tenant"
 )
 
-// Keys finds the actor of an API key; an unknown or revoked one is unauthorized.
-type Keys interface {
+// Actors finds the actor of an API key; an unknown or removed one is unauthorized.
+type Actors interface {
 	Authenticate(ctx context.Context, key tenant.Secret) (tenant.Actor, error)
 }
 
@@ -23,9 +23,10 @@ type call struct {
 	id       string // request id
 	actor    tenant.Actor
 	operator bool
-	tenant   tenant.TenantID // of the path, as user and room; empty where the route has none
+	tenant   tenant.TenantID // of the path, as user, room and key; empty where the route has none
 	user     tenant.UserID
 	room     tenant.RoomID
+	key      string
 	body     []byte
 	code     tenant.Code // of the error that was answered, for the log
 	err      error       // behind an error that the caller may not read, for the log
@@ -143,6 +144,11 @@ func parsePath(ctx huma.Context, call *call) (err error) {
 	}
 	if s := ctx.Param("user"); s != "" {
 		if call.user, err = tenant.ParseUserID("user", s); err != nil {
+			return err
+		}
+	}
+	if s := ctx.Param("key"); s != "" {
+		if call.key, err = tenant.ParseKeyID("key", s); err != nil {
 			return err
 		}
 	}

@@ -21,10 +21,11 @@ import (
 
 // Service is what the console asks of the domain, resource by resource.
 type Service interface {
-	Keys
+	Actors
 	Tenants
 	Users
 	Credentials
+	Keys
 	Rooms
 	Members
 	Watch

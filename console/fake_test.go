@@ -30,8 +30,10 @@ func testKey(id string) string { return "parley_" + id + "_" + strings.Repeat("K
 // keyStore is a store with nothing but the keys, so that the actors of the tests are real ones.
 type keyStore struct{ tenant.Store }
 
-func (keyStore) APIKey(_ context.Context, id string) (tenant.APIKey, error) {
-	k := tenant.APIKey{ID: id, Tenant: "t1", Scopes: tenant.AllScopes}
+func (keyStore) KeyUsed(context.Context, string, time.Time) error { return nil }
+
+func (keyStore) APIKey(_ context.Context, id string) (tenant.Key, error) {
+	k := tenant.Key{ID: id, Tenant: "t1", KeySpec: tenant.KeySpec{Kind: tenant.KeyAPI, Scopes: tenant.AllScopes}}
 	switch testKey(id) {
 	case key1:
 	case key2:
@@ -43,7 +45,7 @@ func (keyStore) APIKey(_ context.Context, id string) (tenant.APIKey, error) {
 	case keyAdmin:
 		k.Scopes = []tenant.Scope{tenant.ScopeAdmin}
 	default:
-		return tenant.APIKey{}, tenant.ErrNotFound
+		return tenant.Key{}, tenant.ErrNotFound
 	}
 	hash := sha256.Sum256([]byte(testKey(id)))
 	k.Hash = hash[:]
@@ -233,6 +235,27 @@ func (f *fake) IssueCreds(ctx context.Context, a tenant.Actor, t tenant.TenantID
 		return "", err
 	}
 	return "the-secret-creds\n", f.did(ctx, "issue-creds")
+}
+
+func (f *fake) AddKey(ctx context.Context, a tenant.Actor, t tenant.TenantID, spec tenant.KeySpec) (tenant.Key, tenant.KeySecret, error) {
+	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
+		return tenant.Key{}, tenant.KeySecret{}, err
+	}
+	return tenant.Key{ID: "kkkkkkkkkkkk", KeySpec: spec}, tenant.KeySecret{APIKey: "the-secret-api-key"}, f.did(ctx, "add-key")
+}
+
+func (f *fake) Keys(_ context.Context, a tenant.Actor, t tenant.TenantID, p tenant.Page) ([]tenant.Key, error) {
+	return nil, f.may(a, tenant.ScopeRead, t)
+}
+
+func (f *fake) RemoveKey(ctx context.Context, a tenant.Actor, t tenant.TenantID, id string) error {
+	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
+		return err
+	}
+	if id != "kkkkkkkkkkkk" {
+		return tenant.NotFound("key")
+	}
+	return f.did(ctx, "remove-key")
 }
 
 func (f *fake) CreateRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, n tenant.NewRoom) (tenant.Room, error) {

@@ -97,14 +97,16 @@ func withoutSecrets(t traits, status int, body []byte) (int, []byte, error) {
 		return status, body, nil
 	case t.secret:
 		return marshalFailure(tenant.Errorf(tenant.CodeConflict, "this was done, and its secret was shown once; send another "+idempotencyHeader+" for a new one"))
-	case t.secretField == "":
+	case len(t.secretFields) == 0:
 		return status, body, nil
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
-		return 0, nil, fmt.Errorf("take %s out of an answer: %w", t.secretField, err)
+		return 0, nil, fmt.Errorf("take %v out of an answer: %w", t.secretFields, err)
 	}
-	delete(fields, t.secretField)
+	for _, field := range t.secretFields {
+		delete(fields, field)
+	}
 	body, err := json.Marshal(fields)
 	return status, body, err
 }

@@ -33,6 +33,9 @@ var matrix = map[string]rule{
 	"restore-user":          {tenant.ScopeAdmin, "", 200, `{"user":{"id":"alice"`},
 	"mint-token":            {tenant.ScopeChat, `{"ttl_seconds":60}`, 201, `{"token":"the-secret-token","expires_at":"1970-01-01T00:01:00Z"}`},
 	"issue-creds":           {tenant.ScopeAdmin, "", 201, "the-secret-creds\n"},
+	"add-key":               {tenant.ScopeAdmin, `{"kind":"api","name":"bot","scopes":["chat"]}`, 201, `"api_key":"the-secret-api-key"`},
+	"list-keys":             {tenant.ScopeRead, "", 200, `{"keys":[],"more":false}`},
+	"remove-key":            {tenant.ScopeAdmin, "", 204, ""},
 	"list-connections":      {tenant.ScopeRead, "", 200, `{"connections":[]}`},
 	"list-user-connections": {tenant.ScopeRead, "", 200, `{"connections":[{"user":"alice"`},
 	"create-room":           {tenant.ScopeAdmin, `{"id":"r","kind":"open","class":""}`, 201, `{"room":{"id":"r"`},
@@ -61,8 +64,9 @@ func operations(api huma.API) map[string]*huma.Operation {
 	return ops
 }
 
+// fill puts ids into a path; a key is the one that there is, or none.
 func fill(path, tenant, user, room string) string {
-	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room).Replace(path)
+	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room, "{key}", "kkkkkkkkkkkk").Replace(path)
 }
 
 // lacking is a key of the first tenant without the scope.

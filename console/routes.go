@@ -15,6 +15,7 @@ const (
 	ofTenant    = v1 + "/tenants/{tenant}"
 	ofUser      = ofTenant + "/users/{user}"
 	ofRoom      = ofTenant + "/rooms/{room}"
+	ofKey       = ofTenant + "/keys/{key}"
 	openAPIPath = v1 + "/openapi.json"
 )
 
@@ -35,6 +36,10 @@ func (c *console) routes(api huma.API) {
 
 	huma.Register(api, post("mint-token", ofUser+"/tokens", "Sign a token for a user to connect with", existing(), shows("token")), c.mintToken)
 	huma.Register(api, post("issue-creds", ofUser+"/creds", "Issue a .creds file, shown once", secretText()), c.issueCreds)
+
+	huma.Register(api, post("add-key", ofTenant+"/keys", "Make a key of the tenant; its secret is shown once", shows("api_key")), c.addKey)
+	huma.Register(api, get("list-keys", ofTenant+"/keys", "List the keys"), c.listKeys)
+	huma.Register(api, remove("remove-key", ofKey, "End a key: what it lets in is refused from then on"), c.removeKey)
 
 	huma.Register(api, get("list-connections", ofTenant+"/connections", "List the open connections of a tenant"), c.listConnections)
 	huma.Register(api, get("list-user-connections", ofUser+"/connections", "List the open connections of a user"), c.listConnections)
@@ -91,9 +96,9 @@ func openAPI(api huma.API) (http.Handler, error) {
 
 // traits of a route are what the middleware must know of it.
 type traits struct {
-	existing    bool   // the user and the room of the path must be there before the body is looked at
-	secret      bool   // the whole answer is shown once
-	secretField string // this field of the answer is shown once
+	existing     bool     // the user and the room of the path must be there before the body is looked at
+	secret       bool     // the whole answer is shown once
+	secretFields []string // these fields of the answer are shown once
 }
 
 const traitsKey = "traits"
@@ -107,7 +112,9 @@ type option func(*huma.Operation, *traits)
 
 func existing() option { return func(_ *huma.Operation, t *traits) { t.existing = true } }
 
-func shows(field string) option { return func(_ *huma.Operation, t *traits) { t.secretField = field } }
+func shows(fields ...string) option {
+	return func(_ *huma.Operation, t *traits) { t.secretFields = fields }
+}
 
 func status(code int) option { return func(op *huma.Operation, _ *traits) { op.DefaultStatus = code } }
 

@@ -1,11 +1,6 @@
 package tenant
 
-import (
-	"crypto/rand"
-	"crypto/subtle"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Scope is what an API key may do.
 type Scope string
@@ -113,25 +108,4 @@ func (a Actor) allowOperator() error {
 		return Errorf(CodeForbidden, "only the operator may do this")
 	}
 	return nil
-}
-
-// API keys read parley_<id>_<secret>, so that leaks are found by their prefix and a key by its id.
-const apiKeyPrefix = "parley_"
-
-func newAPIKey() (id string, key Secret) {
-	id = strings.ToLower(rand.Text()[:12])
-	return id, Secret(apiKeyPrefix + id + "_" + rand.Text())
-}
-
-func apiKeyID(key Secret) (string, bool) {
-	rest, ok := strings.CutPrefix(key.Reveal(), apiKeyPrefix)
-	if !ok {
-		return "", false
-	}
-	id, secret, ok := strings.Cut(rest, "_")
-	return id, ok && len(id) == 12 && len(secret) == 26
-}
-
-func sameHash(hash []byte, key Secret) bool {
-	return subtle.ConstantTimeCompare(hash, hashKey(key)) == 1
 }

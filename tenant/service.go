@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"time"
@@ -140,29 +139,4 @@ func encode(v any) (json.RawMessage, error) {
 		return nil, nil
 	}
 	return json.Marshal(v)
-}
-
-// Authenticate finds the actor of an API key.
-func (s *Service) Authenticate(ctx context.Context, key Secret) (Actor, error) {
-	denied := Errorf(CodeUnauthorized, "the API key is unknown or was revoked; send a valid one as Authorization: Bearer")
-	id, ok := apiKeyID(key)
-	if !ok {
-		return Actor{}, denied
-	}
-	k, err := s.store.APIKey(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return Actor{}, denied
-	}
-	if err != nil {
-		return Actor{}, err
-	}
-	if !sameHash(k.Hash, key) {
-		return Actor{}, denied
-	}
-	return Actor{kind: actorKey, id: k.ID, tenant: k.Tenant, scopes: k.Scopes}, nil
-}
-
-func hashKey(key Secret) []byte {
-	h := sha256.Sum256([]byte(key.Reveal()))
-	return h[:]
 }

@@ -19,7 +19,8 @@ type Reader interface {
 	Members(ctx context.Context, t TenantID, r RoomID, p Page) ([]Member, error)
 	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error) // newest first
 	Refusals(ctx context.Context, t TenantID, p Page) ([]Refusal, error)      // newest first
-	APIKey(ctx context.Context, id string) (APIKey, error)                    // of a tenant that is not deleting; revoked keys are not found
+	Keys(ctx context.Context, t TenantID, p Page) ([]Key, error)              // not the removed ones
+	APIKey(ctx context.Context, id string) (Key, error)                       // of a tenant that is not deleting; removed keys are not found
 }
 
 // Page asks for the items behind the one named After, in the order of their ids. The audit
@@ -41,6 +42,8 @@ type Store interface {
 	Write(ctx context.Context, t TenantID, fn func(tx Tx, t Tenant) error) error
 	// Create is Write for a tenant that does not exist yet.
 	Create(ctx context.Context, fn func(tx Tx) error) error
+	// KeyUsed notes when a key was last used.
+	KeyUsed(ctx context.Context, id string, at time.Time) error
 }
 
 // Tx is one transaction of changes. The rows that it inserts carry their own times.
@@ -63,7 +66,9 @@ type Tx interface {
 	PutMember(ctx context.Context, t TenantID, m Member) error
 	DeleteMember(ctx context.Context, t TenantID, r RoomID, u UserID) error
 
-	InsertAPIKey(ctx context.Context, k APIKey) error
+	InsertKey(ctx context.Context, k Key) error
+	CountKeys(ctx context.Context, t TenantID, kind KeyKind) (int, error)                  // not the removed ones
+	RemoveKey(ctx context.Context, t TenantID, id string, at time.Time) (k Key, err error) // the row stays as removed
 
 	// Announce lets a room tell of a change, in the order of such changes, once it is
 	// committed: see PublishEvents.
@@ -91,16 +96,6 @@ type Credential struct {
 	Tenant   TenantID
 	User     UserID
 	IssuedAt time.Time
-}
-
-// An APIKey lets a tenant's backend use the HTTP API. Only the SHA-256 of its secret is kept.
-type APIKey struct {
-	ID        string
-	Tenant    TenantID
-	Name      string
-	Hash      []byte
-	Scopes    []Scope
-	CreatedAt time.Time
 }
 
 // An AuditEntry says who changed what, when, and how it was before and after.

@@ -64,13 +64,12 @@ func (s *Service) createTenant(ctx context.Context, a Actor, n NewTenant, also f
 	}
 	now := s.clock()
 	t := Tenant{ID: id, Name: n.Name, Account: account, Timezone: n.Timezone, Limits: n.Limits, Retention: n.Retention, Status: Active, CreatedAt: now}
-	keyID, key := newAPIKey()
+	k, secret := apiKeys.make(id, KeySpec{Kind: KeyAPI, Name: "first key", Scopes: AllScopes}, now)
 	err = s.store.Create(ctx, func(tx Tx) error {
 		if err := tx.InsertTenant(ctx, t, keys); err != nil {
 			return err
 		}
-		k := APIKey{ID: keyID, Tenant: id, Name: "first key", Hash: hashKey(key), Scopes: AllScopes, CreatedAt: now}
-		if err := tx.InsertAPIKey(ctx, k); err != nil {
+		if err := tx.InsertKey(ctx, k); err != nil {
 			return err
 		}
 		if err := also(tx, t); err != nil {
@@ -88,7 +87,7 @@ func (s *Service) createTenant(ctx context.Context, a Actor, n NewTenant, also f
 		undo := s.deleteTenant(context.WithoutCancel(ctx), a, id)
 		return Tenant{}, "", errors.Join(Errorf(CodeUnavailable, "the servers did not take the account; the tenant was not made; try again"), err, undo)
 	}
-	return t, key, nil
+	return t, secret.APIKey, nil
 }
 
 // Tenant returns one tenant.

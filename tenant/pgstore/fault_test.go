@@ -94,6 +94,8 @@ func everyWay(ctx context.Context, s *Store) map[string]error {
 	_, errs["AuditTrail"] = s.AuditTrail(ctx, "acme", page)
 	_, errs["Refusals"] = s.Refusals(ctx, "acme", page)
 	_, errs["APIKey"] = s.APIKey(ctx, "id")
+	_, errs["Keys"] = s.Keys(ctx, "acme", page)
+	errs["KeyUsed"] = s.KeyUsed(ctx, "id", base)
 	_, errs["Identity"] = s.Identity(ctx, tenant.Claim{Tenant: "acme", User: "alice"})
 	errs["Write"] = s.Write(ctx, "acme", func(tenant.Tx, tenant.Tenant) error { return nil })
 	errs["Create"] = s.Create(ctx, func(tenant.Tx) error { return nil })

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"parley/tenant"
+)
+
+type keyCmd struct {
+	Add    keyAddCmd    `cmd:"" help:"Make a key. Rotate one by making a new one, having it used, and removing the old one: both are good meanwhile."`
+	List   keyListCmd   `cmd:"" help:"List the keys of a tenant."`
+	Remove keyRemoveCmd `cmd:"" help:"End a key, at once."`
+}
+
+type keyAddCmd struct {
+	API keyAddAPICmd `cmd:"" name:"api" help:"Make an API key, for a backend that uses the HTTP API."`
+}
+
+// keyAnswer is what the API answers to a new key.
+type keyAnswer struct {
+	Key    tenant.Key `json:"key"`
+	APIKey string     `json:"api_key,omitempty"`
+}
+
+// newKeyArg is what every kind of new key takes.
+type newKeyArg struct {
+	Tenant string `arg:"" help:"Id of the tenant."`
+	Name   string `help:"Name for people." required:""`
+	apiFlags
+}
+
+// add sends what is said of a key, and prints the id and then what text writes.
+func (c *newKeyArg) add(ctx context.Context, std streams, k tenant.KeySpec, text func(io.Writer, keyAnswer)) error {
+	a, err := c.open(std)
+	if err != nil {
+		return err
+	}
+	k.Name = c.Name
+	var made keyAnswer
+	if err := a.call(ctx, http.MethodPost, path("tenants", c.Tenant, "keys"), k, &made); err != nil {
+		return err
+	}
+	return a.show(made, func(w io.Writer) {
+		fmt.Fprintf(w, "id       %s\nkind     %s\nname     %s\n", made.Key.ID, made.Key.Kind, made.Key.Name)
+		text(w, made)
+	})
+}
+
+type keyAddAPICmd struct {
+	newKeyArg
+	Scopes []tenant.Scope `help:"What it may do: read, chat, admin; several with commas between." required:"" placeholder:"SCOPE,…"`
+}
+
+func (c *keyAddAPICmd) Run(ctx context.Context, std streams) error {
+	return c.add(ctx, std, tenant.KeySpec{Kind: tenant.KeyAPI, Scopes: c.Scopes}, func(w io.Writer, made keyAnswer) {
+		fmt.Fprintf(w, "api key  %s\n\nThe key is shown this once: keep it.\n", made.APIKey)
+	})
+}
+
+type keyListCmd struct{ tenantArg }
+
+func (c *keyListCmd) Run(ctx context.Context, std streams) error {
+	a, err := c.open(std)
+	if err != nil {
+		return err
+	}
+	all, err := list[tenant.Key](ctx, a, path("tenants", c.Tenant, "keys"), "keys", nil)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, k := range all {
+		used := "never"
+		if !k.LastUsed.IsZero() {
+			used = k.LastUsed.Format(time.RFC3339)
+		}
+		rows = append(rows, []string{k.ID, string(k.Kind), k.Name, scopes(k), k.CreatedAt.Format(time.RFC3339), used})
+	}
+	return a.show(all, func(w io.Writer) {
+		table(w, "No keys. Make one: parley key add api "+c.Tenant+" --name NAME --scopes read",
+			[]string{"id", "kind", "name", "scopes", "created", "last used"}, rows)
+	})
+}
+
+func scopes(k tenant.Key) string {
+	var words []string
+	for _, s := range k.Scopes {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, ",")
+}
+
+type keyRemoveCmd struct {
+	Tenant string `arg:"" help:"Id of the tenant."`
+	Key    string `arg:"" help:"Id of the key."`
+	apiFlags
+}
+
+func (c *keyRemoveCmd) Run(ctx context.Context, std streams) error {
+	return c.remove(ctx, std, "Removed key "+c.Key+".", path("tenants", c.Tenant, "keys", c.Key))
+}

@@ -1,0 +1,174 @@
+package tenant
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// KeyKind is what a tenant's key is for.
+type KeyKind string
+
+// The kinds of keys. The rules of each stand in a file of its own, key_<kind>.go.
+const (
+	KeyAPI KeyKind = "api" // lets a backend use the HTTP API
+)
+
+// keyKinds are the rules by kind. A kind is added here, with a constant above, its file, and
+// its fields in KeyDetails and KeySpec.fields.
+var keyKinds = map[KeyKind]keyRules{
+	KeyAPI: apiKeys,
+}
+
+// keyRules are what is special about one kind of key.
+type keyRules struct {
+	takes []string // the fields beside kind and name, by their JSON names
+	most  int      // that a tenant may have at once
+	// check says what is wrong with the fields, and brings them into the form that is kept.
+	check func(k *KeySpec, f faults)
+	// issue makes what is shown once, and puts into the row what it is known by; nil: the kind has no secret.
+	issue func(k *Key) KeySecret
+}
+
+// A KeySpec is what is said of a key that is to be made.
+type KeySpec struct {
+	Kind   KeyKind `json:"kind"`
+	Name   string  `json:"name"`
+	Scopes []Scope `json:"scopes,omitempty"`
+	KeyDetails
+}
+
+// KeyDetails are the fields that only some kinds have. They are kept as they stand here.
+type KeyDetails struct{}
+
+// fields tells which of the fields that not all kinds take are given.
+func (k *KeySpec) fields() map[string]bool {
+	return map[string]bool{
+		"scopes": len(k.Scopes) > 0,
+	}
+}
+
+// A Key is one of a tenant's keys. Two of a kind may be good at once, which is how keys are
+// rotated: add the new one, have it used, remove the old one.
+type Key struct {
+	ID     string   `json:"id"`
+	Tenant TenantID `json:"-"`
+	KeySpec
+	Hash      []byte    `json:"-"` // SHA-256 of an API key's text
+	CreatedAt time.Time `json:"created_at"`
+	LastUsed  time.Time `json:"last_used,omitzero"` // to the minute
+	RemovedAt time.Time `json:"-"`                  // zero: it is good
+}
+
+// A KeySecret is what is shown once, when a key is made. What a kind has none of is empty.
+type KeySecret struct {
+	APIKey Secret
+}
+
+// usedEvery is how fine LastUsed is: a key costs at most one write in that time.
+const usedEvery = time.Minute
+
+// keyIDLength is the length of a key's id, of the characters of lower-case base32.
+const keyIDLength = 12
+
+func newKeyID() string { return strings.ToLower(rand.Text()[:keyIDLength]) }
+
+// ParseKeyID parses the id of a key; field names it in the error.
+func ParseKeyID(field, s string) (string, error) {
+	ok := len(s) == keyIDLength
+	for i := 0; ok && i < len(s); i++ {
+		ok = s[i] >= 'a' && s[i] <= 'z' || s[i] >= '2' && s[i] <= '7'
+	}
+	if !ok {
+		return "", Invalid(field, fmt.Sprintf("must be %d characters of a-z and 2-7", keyIDLength))
+	}
+	return s, nil
+}
+
+// parse checks what is said of a key.
+func (k *KeySpec) parse() (keyRules, error) {
+	f := faults{}
+	f.check(k.Name != "", "name", "must not be empty")
+	checkText(f, "name", k.Name)
+	rules, ok := keyKinds[k.Kind]
+	if !ok {
+		f["kind"] = "must be one of " + strings.Join(kindNames(), ", ")
+		return rules, f.err()
+	}
+	for field, given := range k.fields() {
+		f.check(!given || slices.Contains(rules.takes, field), field, "is no field of a key of kind "+string(k.Kind))
+	}
+	rules.check(k, f)
+	return rules, f.err()
+}
+
+func kindNames() []string {
+	var names []string
+	for kind := range maps.Keys(keyKinds) {
+		names = append(names, string(kind))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// AddKey makes a key of a tenant. What it shows is shown this once.
+func (s *Service) AddKey(ctx context.Context, a Actor, t TenantID, spec KeySpec) (Key, KeySecret, error) {
+	if err := a.Allow(ScopeAdmin, t); err != nil {
+		return Key{}, KeySecret{}, err
+	}
+	rules, err := spec.parse()
+	if err != nil {
+		return Key{}, KeySecret{}, err
+	}
+	now := s.clock()
+	k, secret := rules.make(t, spec, now)
+	err = s.write(ctx, a, t, func(tx Tx, _ Tenant) error {
+		n, err := tx.CountKeys(ctx, t, k.Kind)
+		if err != nil {
+			return err
+		}
+		if n >= rules.most {
+			return Errorf(CodeLimitReached, "the tenant has %d keys of kind %s, which is the most; remove some", n, k.Kind)
+		}
+		if err := tx.InsertKey(ctx, k); err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, now, t, "key.add", "key:"+k.ID, nil, k)
+	})
+	if err != nil {
+		return Key{}, KeySecret{}, err
+	}
+	return k, secret, nil
+}
+
+func (r keyRules) make(t TenantID, spec KeySpec, now time.Time) (k Key, secret KeySecret) {
+	k = Key{ID: newKeyID(), Tenant: t, KeySpec: spec, CreatedAt: now}
+	if r.issue != nil {
+		secret = r.issue(&k)
+	}
+	return k, secret
+}
+
+// Keys lists the keys of a tenant by id, without those that were removed.
+func (s *Service) Keys(ctx context.Context, a Actor, t TenantID, p Page) ([]Key, error) {
+	if err := s.mayList(ctx, a, t, p); err != nil {
+		return nil, err
+	}
+	return s.store.Keys(ctx, t, p)
+}
+
+// RemoveKey ends a key: from the commit on it lets nobody in.
+func (s *Service) RemoveKey(ctx context.Context, a Actor, t TenantID, id string) error {
+	now := s.clock()
+	return s.write(ctx, a, t, func(tx Tx, _ Tenant) error {
+		k, err := tx.RemoveKey(ctx, t, id, now)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, now, t, "key.remove", "key:"+id, k, nil)
+	})
+}

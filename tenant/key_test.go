@@ -1,0 +1,128 @@
+package tenant_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/tenant"
+)
+
+func TestAPIKeys(t *testing.T) {
+	t.Parallel()
+	d := furnished(t)
+	ctx, op := t.Context(), tenant.Operator()
+	add := func(scopes ...tenant.Scope) (tenant.Key, tenant.Secret) {
+		t.Helper()
+		k, secret, err := d.AddKey(ctx, op, "acme", tenant.KeySpec{Kind: tenant.KeyAPI, Name: "bot", Scopes: scopes})
+		d.must(err)
+		return k, secret.APIKey
+	}
+	old, oldSecret := add(tenant.ScopeChat, tenant.ScopeRead)
+	_, newSecret := add(tenant.ScopeChat) // two at once: the overlap of a rotation
+	for _, key := range []tenant.Secret{oldSecret, newSecret} {
+		a, err := d.Authenticate(ctx, key)
+		d.must(err)
+		for scope, want := range map[tenant.Scope]bool{
+			tenant.ScopeChat: true, tenant.ScopeRead: key == oldSecret, tenant.ScopeAdmin: false,
+		} {
+			if got := a.Allow(scope, "acme") == nil; got != want {
+				t.Errorf("scope %s: got %t, want %t", scope, got, want)
+			}
+		}
+	}
+	d.must(d.RemoveKey(ctx, op, "acme", old.ID))
+	if _, err := d.Authenticate(ctx, oldSecret); !isCode(err, tenant.CodeUnauthorized) {
+		t.Errorf("the removed key: got %v, want unauthorized", err)
+	}
+	_, err := d.Authenticate(ctx, newSecret)
+	d.must(err)
+	if err := d.RemoveKey(ctx, op, "acme", old.ID); !isCode(err, tenant.CodeNotFound) {
+		t.Errorf("removed twice: got %v, want not_found", err)
+	}
+	keys, err := d.Keys(ctx, op, "acme", tenant.Page{Limit: 10})
+	d.must(err)
+	if len(keys) != 2 { // the tenant's first key, and the new one
+		t.Errorf("got %d keys, want 2", len(keys))
+	}
+	var actions []string
+	trail, err := d.AuditTrail(ctx, op, "acme", tenant.Page{Query: "key:" + old.ID, Limit: 10})
+	d.must(err)
+	for _, e := range trail {
+		actions = append(actions, e.Action)
+		if text := string(e.Before) + string(e.After); strings.Contains(text, strings.Split(oldSecret.Reveal(), "_")[2]) {
+			t.Errorf("%s: the trail holds the key: %s", e.Action, text)
+		}
+	}
+	if want := []string{"key.remove", "key.add"}; !slices.Equal(actions, want) {
+		t.Errorf("got the trail %v, want %v", actions, want)
+	}
+}
+
+// A key that is used all the time is written down once a minute.
+func TestUseOfAnAPIKeyIsNotedCoarsely(t *testing.T) {
+	t.Parallel()
+	d := furnished(t)
+	ctx, op := t.Context(), tenant.Operator()
+	k, secret, err := d.AddKey(ctx, op, "acme", tenant.KeySpec{Kind: tenant.KeyAPI, Name: "bot", Scopes: tenant.AllScopes})
+	d.must(err)
+	used := func() time.Time {
+		t.Helper()
+		_, err := d.Authenticate(ctx, secret.APIKey)
+		d.must(err)
+		keys, err := d.Keys(ctx, op, "acme", tenant.Page{Query: k.ID, Limit: 1})
+		d.must(err)
+		return keys[0].LastUsed
+	}
+	first := used()
+	if time.Since(first) > time.Minute {
+		t.Fatalf("got last used %s, want now", first)
+	}
+	if again := used(); again != first {
+		t.Errorf("used again: got %s, want %s", again, first)
+	}
+	const sqlLongAgo = `UPDATE keys SET last_used_at = last_used_at - interval '2 minutes' WHERE key_id = $1`
+	_, err = d.pool.Exec(ctx, sqlLongAgo, k.ID)
+	d.must(err)
+	if later := used(); later.Before(first) {
+		t.Errorf("used after two minutes: got %s, want %s or later", later, first)
+	}
+}
+
+func TestKeySpecs(t *testing.T) {
+	t.Parallel()
+	d := furnished(t)
+	type spec = tenant.KeySpec
+	for _, c := range []struct {
+		name  string
+		spec  spec
+		field string // "": it is taken
+	}{
+		{"an API key", spec{Kind: "api", Name: "bot", Scopes: []tenant.Scope{"read", "chat"}}, ""},
+		{"no kind", spec{Name: "bot"}, "kind"},
+		{"another kind", spec{Kind: "nothing", Name: "bot"}, "kind"},
+		{"no name", spec{Kind: "api", Scopes: tenant.AllScopes}, "name"},
+		{"a name of two lines", spec{Kind: "api", Name: "a\nb", Scopes: tenant.AllScopes}, "name"},
+		{"a long name", spec{Kind: "api", Name: strings.Repeat("a", 201), Scopes: tenant.AllScopes}, "name"},
+		{"no scopes", spec{Kind: "api", Name: "bot"}, "scopes"},
+		{"another scope", spec{Kind: "api", Name: "bot", Scopes: []tenant.Scope{"write"}}, "scopes"},
+		{"a scope twice", spec{Kind: "api", Name: "bot", Scopes: []tenant.Scope{"read", "read"}}, "scopes"},
+	} {
+		k, _, err := d.AddKey(t.Context(), tenant.Operator(), "acme", c.spec)
+		e, _ := tenant.AsError(err)
+		switch {
+		case c.field == "" && err != nil:
+			t.Errorf("%s: got %v, want a key", c.name, err)
+		case c.field == "":
+			d.must(d.RemoveKey(t.Context(), tenant.Operator(), "acme", k.ID))
+		case !isCode(err, tenant.CodeInvalid) || e.Fields[c.field] == "":
+			t.Errorf("%s: got %v, want the field %s refused", c.name, err, c.field)
+		}
+	}
+	keys, err := d.Keys(t.Context(), tenant.Operator(), "acme", tenant.Page{Limit: 10})
+	d.must(err)
+	if len(keys) != 1 {
+		t.Errorf("got %d keys, want the tenant's first alone", len(keys))
+	}
+}
