@@ -18,18 +18,35 @@ const (
 	maxPayload = 1 << 20
 	// maxSubs bounds one connection: some for each of its listed rooms, and its inboxes.
 	maxSubs = 1000
-	// maxClosed is how many rooms an account's mappings close, since each costs every post a
-	// little (NATS.md). The projector refuses what the others still get.
+	// maxClosed is how many subjects of closed rooms and muted users an account's mappings
+	// close, since each costs every post a little (NATS.md). The projector refuses what the
+	// others still get.
 	maxClosed = 100
 )
 
-// A closedRoom is one whose posting subject is mapped away.
-type closedRoom struct {
-	Class   tenant.Class     `json:"class"`
-	Kind    tenant.Kind      `json:"kind"`
-	Room    tenant.RoomID    `json:"room"`
-	Address tenant.RoomID    `json:"address"`
-	State   tenant.RoomState `json:"state"`
+// A closedPost is a room or a user whose posts are mapped away.
+type closedPost struct {
+	Class   tenant.Class  `json:"class"`
+	Kind    tenant.Kind   `json:"kind"`
+	Room    tenant.RoomID `json:"room"` // empty: all rooms
+	Address tenant.RoomID `json:"address"`
+	User    tenant.UserID `json:"user"` // empty: all users
+	Why     string        `json:"why"`  // the state of the room, or why the user is muted
+}
+
+// subjects are what is mapped away, as users post.
+func (c closedPost) subjects() []string {
+	if c.Room == "" {
+		return subject.PostsOf(c.User)
+	}
+	p := subject.Post{Class: c.Class, Kind: c.Kind, Room: c.Room, Sender: subject.Any}
+	if c.Kind == tenant.Shared {
+		p.Room = c.Address
+	}
+	if c.User != "" {
+		p.Sender = string(c.User)
+	}
+	return []string{p.Chat()}
 }
 
 // tenantFacts are all that a tenant's claims depend on.
@@ -39,7 +56,7 @@ type tenantFacts struct {
 	Limits  tenant.Limits
 	Status  tenant.Status
 	Signing []string
-	Closed  []closedRoom // newest first, at most maxClosed
+	Closed  []closedPost // newest first
 }
 
 // systemFacts are all that the claims of the operator and its three accounts depend on.
@@ -121,18 +138,21 @@ func tenantClaims(f tenantFacts, platform string) *jwt.AccountClaims {
 
 // closeSubjects maps away what nobody in the account may publish. A subject that no mapping
 // matches passes unchanged.
-func closeSubjects(c *jwt.AccountClaims, rooms []closedRoom) {
+func closeSubjects(c *jwt.AccountClaims, closed []closedPost) {
 	// Imported messages don't pass the mappings: what the platform republishes still arrives.
 	voidTo(c, subject.LiveAll, subject.VoidAll)
 	for _, posts := range subject.SystemPosts {
 		voidTo(c, posts, subject.Void("system"))
 	}
-	for _, r := range rooms[:min(len(rooms), maxClosed)] {
-		p := subject.Post{Class: r.Class, Kind: r.Kind, Room: r.Room, Sender: subject.Any}
-		if r.Kind == tenant.Shared {
-			p.Room = r.Address
+	left := maxClosed
+	for _, p := range closed {
+		subjects := p.subjects()
+		if left -= len(subjects); left < 0 {
+			return
 		}
-		voidTo(c, p.Chat(), subject.Void(string(r.State)))
+		for _, s := range subjects {
+			voidTo(c, s, subject.Void(p.Why))
+		}
 	}
 }
 

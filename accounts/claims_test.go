@@ -54,10 +54,12 @@ func TestTenantClaims(t *testing.T) {
 	t.Parallel()
 	f := tenantFacts{
 		Tenant: "acme", Account: accountKey(t), Signing: []string{accountKey(t)}, Status: tenant.Active,
-		Limits: tenant.Limits{Connections: 5}, Closed: []closedRoom{
-			{Class: tenant.Std, Kind: tenant.Open, Room: "town", State: tenant.RoomFrozen},
-			{Class: tenant.Keep, Kind: tenant.Direct, Room: "a.b", State: tenant.RoomDeleted},
-			{Class: tenant.Day, Kind: tenant.Shared, Room: "hall", Address: "k3", State: tenant.RoomArchived},
+		Limits: tenant.Limits{Connections: 5}, Closed: []closedPost{
+			{Class: tenant.Std, Kind: tenant.Open, Room: "town", Why: "frozen"},
+			{Class: tenant.Keep, Kind: tenant.Direct, Room: "a.b", Why: "deleted"},
+			{Class: tenant.Day, Kind: tenant.Shared, Room: "hall", Address: "k3", Why: "archived"},
+			{Class: tenant.Std, Kind: tenant.Announce, Room: "news", User: "bob", Why: "muted"},
+			{User: "eve", Why: "over_rate"},
 		},
 	}
 	platform := accountKey(t)
@@ -73,6 +75,8 @@ func TestTenantClaims(t *testing.T) {
 	want := map[string]string{
 		"live.>": "void.>", "chat.*.*.*._": "void.system", "chat.*.*.*.*._": "void.system", "chat.shared.*._": "void.system",
 		"chat.std.open.town.*": "void.frozen", "chat.keep.direct.a.b.*": "void.deleted", "chat.shared.k3.*": "void.archived",
+		"chat.std.announce.news.bob": "void.muted",
+		"chat.*.*.*.eve":             "void.over_rate", "chat.*.*.*.*.eve": "void.over_rate", "chat.shared.*.eve": "void.over_rate",
 	}
 	if got, want := toJSON(t, mappings), toJSON(t, want); got != want {
 		t.Errorf("got mappings %s, want %s", got, want)
@@ -120,7 +124,7 @@ func TestClosedRoomsAreBounded(t *testing.T) {
 	f := tenantFacts{Tenant: "acme", Account: accountKey(t)}
 	open := len(tenantClaims(f, accountKey(t)).Mappings)
 	for i := range 3 * maxClosed {
-		f.Closed = append(f.Closed, closedRoom{Class: tenant.Std, Kind: tenant.Open, Room: tenant.RoomID(fmt.Sprint("r", i)), State: tenant.RoomFrozen})
+		f.Closed = append(f.Closed, closedPost{Class: tenant.Std, Kind: tenant.Open, Room: tenant.RoomID(fmt.Sprint("r", i)), Why: "frozen"})
 	}
 	m := tenantClaims(f, accountKey(t)).Mappings
 	if len(m) != open+maxClosed {
@@ -177,7 +181,7 @@ func TestContentIsStable(t *testing.T) {
 	t.Parallel()
 	f := tenantFacts{Tenant: "acme", Account: accountKey(t), Signing: []string{accountKey(t), accountKey(t)}}
 	for i := range 50 {
-		f.Closed = append(f.Closed, closedRoom{Class: tenant.Std, Kind: tenant.Open, Room: tenant.RoomID(fmt.Sprint("r", i)), State: tenant.RoomFrozen})
+		f.Closed = append(f.Closed, closedPost{Class: tenant.Std, Kind: tenant.Open, Room: tenant.RoomID(fmt.Sprint("r", i)), Why: "frozen"})
 	}
 	platform := accountKey(t)
 	content := func(f tenantFacts, issuer string) []byte {
@@ -198,7 +202,7 @@ func TestContentIsStable(t *testing.T) {
 	if bytes.Equal(content(f, "O2"), first) {
 		t.Error("another issuer gives the same content, so that a rotated key would not sign anew")
 	}
-	f.Closed[0].State = tenant.RoomArchived
+	f.Closed[0].Why = "archived"
 	if bytes.Equal(content(f, "O1"), first) {
 		t.Error("other facts give the same content")
 	}

@@ -53,9 +53,12 @@ type seenRoom struct {
 	stream string // that holds its messages
 	state  tenant.RoomState
 	rights tenant.Rights
+	muted  tenant.MuteReason // "": the user is not
 }
 
-const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, t.account, r.state, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false)
+const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, t.account, r.state, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false),
+	coalesce((SELECT why FROM mutes WHERE tenant_id = $1 AND user_id = $3 AND room_id IN ('', $2) AND (until > now() OR until IS NULL)
+		ORDER BY room_id DESC LIMIT 1), '')
 	FROM rooms r JOIN tenants t ON t.tenant_id = r.tenant_id
 	LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.tenant_id
 	LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = $3
@@ -68,7 +71,7 @@ func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u t
 	var service bool
 	m := tenant.Membership{Room: r}
 	err := c.pool.QueryRow(ctx, sqlSeenRoom, t, r, u).
-		Scan(&room.pk, &room.id, &room.kind, &room.class, &account, &room.state, &m.Role, &m.State, &service)
+		Scan(&room.pk, &room.id, &room.kind, &room.class, &account, &room.state, &m.Role, &m.State, &service, &room.muted)
 	if err != nil {
 		return seenRoom{}, fromDB(err)
 	}

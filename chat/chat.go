@@ -25,6 +25,8 @@ import (
 type Rooms interface {
 	Join(ctx context.Context, t tenant.TenantID, u tenant.UserID, r tenant.RoomID) (tenant.Room, error)
 	Leave(ctx context.Context, t tenant.TenantID, u tenant.UserID, r tenant.RoomID) error
+	// MuteFlooder keeps a user from posting for tenant.FloodMute, and tells him.
+	MuteFlooder(ctx context.Context, t tenant.TenantID, u tenant.UserID, r tenant.RoomID, seq uint64) error
 	OpenDirect(ctx context.Context, t tenant.TenantID, u, other tenant.UserID) (tenant.Room, error)
 }
 

@@ -27,6 +27,7 @@ const (
 		FROM unnest($2::text[], $3::text[]) AS p (room_id, user_id)
 		JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
 		JOIN members m ON m.room_pk = r.room_pk AND m.user_id = p.user_id AND m.tenant_id = $1`
+	sqlMutes = `SELECT room_id, user_id, why, since, until FROM mutes WHERE tenant_id = $1 AND user_id = ANY ($2)`
 	// A subquery and no join: whatever the statistics say, it is one look into the unique index each.
 	sqlSeen = `SELECT room_id, sender, message_id FROM (
 			SELECT p.room_id, p.sender, p.message_id, (SELECT true FROM messages m
@@ -88,7 +89,7 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	a := keysOf(batch)
 	f = &facts{
 		rooms: map[tenant.RoomID]*roomFact{}, active: map[tenant.UserID]bool{},
-		members: map[pair]tenant.MemberState{}, seen: map[onceKey]bool{},
+		members: map[pair]tenant.MemberState{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{},
 	}
 	var epoch int64
 	found := false
@@ -105,6 +106,7 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	q.Queue(sqlRooms, l.tenant, a.rooms).Query(f.scanRooms)
 	q.Queue(sqlUsers, l.tenant, a.users).Query(f.scanUsers)
 	q.Queue(sqlMembers, l.tenant, a.memberRooms, a.memberUsers).Query(f.scanMembers)
+	q.Queue(sqlMutes, l.tenant, a.users).Query(f.scanMutes)
 	q.Queue(sqlSeen, l.tenant, a.seenRooms, a.seenBy, a.seenIDs).Query(f.scanSeen)
 	err = tx.SendBatch(ctx, &q).Close()
 	switch {
@@ -124,7 +126,7 @@ func (f *facts) scanStream(rows pgx.Rows, last *uint64) error {
 		return err
 	}
 	l, err := decodeLimits(limits)
-	f.messageBytes = l.MessageBytes
+	f.limits = l
 	return err
 }
 
@@ -156,6 +158,18 @@ func (f *facts) scanMembers(rows pgx.Rows) error {
 		return nil
 	})
 	return err
+}
+
+func (f *facts) scanMutes(rows pgx.Rows) error {
+	for rows.Next() {
+		var k pair
+		var m mute
+		if err := rows.Scan(&k.room, &k.user, &m.why, &m.since, &m.until); err != nil {
+			return err
+		}
+		f.mutes[k] = m
+	}
+	return rows.Err()
 }
 
 func (f *facts) scanSeen(rows pgx.Rows) error {

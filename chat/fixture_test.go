@@ -297,6 +297,10 @@ func (*fakeRooms) Join(_ context.Context, t tenant.TenantID, _ tenant.UserID, r 
 	return tenant.Room{Tenant: t, ID: r, Kind: tenant.Open, Class: tenant.Std, State: tenant.RoomActive}, nil
 }
 
+func (*fakeRooms) MuteFlooder(context.Context, tenant.TenantID, tenant.UserID, tenant.RoomID, uint64) error {
+	return nil
+}
+
 func (*fakeRooms) Leave(_ context.Context, _ tenant.TenantID, _ tenant.UserID, r tenant.RoomID) error {
 	if r == "secret" {
 		return tenant.NotFound("room")

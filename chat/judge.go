@@ -18,6 +18,7 @@ const (
 	refusedHeaders = "forged_headers" // headers that only the server writes
 	refusedBody    = "invalid_body"
 	refusedSize    = "too_large"
+	// A muted user's posts have the tenant.MuteReason as their code.
 )
 
 // A roomFact is what the rules need of a room, and its numbering.
@@ -47,12 +48,24 @@ type onceKey struct {
 
 // facts are what the rows say about the rooms and users of a batch.
 type facts struct {
-	messageBytes int64
-	firstSeq     uint64 // older ones are not kept
-	rooms        map[tenant.RoomID]*roomFact
-	active       map[tenant.UserID]bool // of the users that exist
-	members      map[pair]tenant.MemberState
-	seen         map[onceKey]bool // messages that are there already
+	limits   tenant.Limits // effective
+	firstSeq uint64        // older ones are not kept
+	rooms    map[tenant.RoomID]*roomFact
+	active   map[tenant.UserID]bool // of the users that exist
+	members  map[pair]tenant.MemberState
+	mutes    map[pair]mute    // without a room: in all
+	seen     map[onceKey]bool // messages that are there already
+}
+
+// A mute keeps a user's posts from counting that were stored from since to until.
+type mute struct {
+	why   tenant.MuteReason
+	since time.Time
+	until *time.Time // nil: it does not end
+}
+
+func (m mute) covers(at time.Time) bool {
+	return m.why != "" && !at.Before(m.since) && (m.until == nil || at.Before(*m.until))
 }
 
 // A row is a message that counts, numbered.
@@ -117,6 +130,9 @@ func judge(f *facts, batch []candidate, doom bool) ruling {
 			continue
 		}
 		sender, room := place(c)
+		if code == string(tenant.OverRate) {
+			sender = "" // he was told when he was muted, once and not for each post
+		}
 		d.refused = append(d.refused, refusal{seq: c.msg.seq, sender: sender, room: room, code: code})
 	}
 	return d
@@ -136,7 +152,10 @@ func check(f *facts, c candidate, doom bool) (body, string) {
 	if code := checkRoom(f, c); code != "" {
 		return body{}, code
 	}
-	if int64(len(c.msg.data)) > f.messageBytes {
+	if code := checkMutes(f, c); code != "" {
+		return body{}, code
+	}
+	if int64(len(c.msg.data)) > f.limits.MessageBytes {
 		return body{}, refusedSize
 	}
 	b, err := parseBody(c.msg.data)
@@ -177,6 +196,16 @@ func checkEvent(f *facts, c candidate, doom bool) string {
 		return refusedPlace
 	case !ok || doom:
 		return refusedBody
+	}
+	return ""
+}
+
+func checkMutes(f *facts, c candidate) string {
+	sender := tenant.UserID(c.post.Sender)
+	for _, room := range []tenant.RoomID{c.post.Room, ""} {
+		if m := f.mutes[pair{room, sender}]; m.covers(c.msg.at) {
+			return string(m.why)
+		}
 	}
 	return ""
 }

@@ -18,6 +18,7 @@ type metrics struct {
 	refused   *prometheus.CounterVec
 	requests  *prometheus.CounterVec
 	unasked   prometheus.Counter
+	muted     prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -41,13 +42,14 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		queued:    gauge("queued_live_bytes", "Bytes of live messages that wait to be projected."),
 		refused:   vec("refused_posts_total", "Stored posts that the rules refused, by code.", "code"),
 		requests:  vec("api_requests_total", "Requests to the chat API, by operation and code of the answer.", "op", "code"),
+		muted:     counter("muted_flooders_total", "Users muted for a while because they posted faster than their tenant allows."),
 		unasked:   counter("api_dropped_total", "Requests dropped because they have no reply subject."),
 	}
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.projected, m.doubles, m.fetched, m.dropped, m.junk, m.trimmed, m.leader, m.queued, m.refused, m.requests, m.unasked,
+		m.projected, m.doubles, m.fetched, m.dropped, m.junk, m.trimmed, m.leader, m.queued, m.refused, m.requests, m.unasked, m.muted,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of chat: %w", err)

@@ -81,6 +81,10 @@ func (c *Chat) postable(ctx context.Context, who caller, r tenant.RoomID) (seenR
 		return seenRoom{}, fmt.Errorf("find room %s: %w", r, err)
 	case !room.rights.Post:
 		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "%s may not post in this room", who.user)
+	case room.muted == tenant.OverRate:
+		return seenRoom{}, tenant.Errorf(tenant.CodeRateLimited, "%s posted faster than the tenant allows; wait some seconds", who.user)
+	case room.muted != "":
+		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "%s is muted in this room", who.user)
 	case room.state != tenant.RoomActive:
 		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "the room is %s", room.state)
 	case room.kind == tenant.Shared:

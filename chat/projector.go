@@ -27,6 +27,7 @@ type projector struct {
 	epoch int64
 	purge *purger
 	ages  *ager
+	flood *floodgate
 	end   context.CancelCauseFunc // ends the term
 
 	mu     sync.Mutex
@@ -39,7 +40,7 @@ type projector struct {
 
 func newProjector(c *Chat, epoch int64, end context.CancelCauseFunc) *projector {
 	return &projector{
-		chat: c, epoch: epoch, end: end, purge: newPurger(c), ages: newAger(),
+		chat: c, epoch: epoch, end: end, purge: newPurger(c), ages: newAger(), flood: newFloodgate(c),
 		lines: map[string]*line{}, wake: make(chan struct{}, workers),
 	}
 }
@@ -62,6 +63,7 @@ func (p *projector) run(ctx context.Context) error {
 		wg.Go(func() { p.work(ctx) })
 	}
 	wg.Go(func() { p.purge.run(ctx) })
+	wg.Go(func() { p.flood.run(ctx) })
 	wg.Go(func() { p.check(ctx) })
 	wg.Go(func() { p.age(ctx) })
 	wg.Wait()

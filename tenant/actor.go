@@ -26,6 +26,7 @@ const (
 	actorKey
 	actorUser
 	actorPerson
+	actorSystem
 )
 
 // An Actor is who asks for an operation, as the edge authenticated him.
@@ -43,6 +44,9 @@ func Operator() Actor { return Actor{kind: actorOperator} }
 // AsUser is a user of a tenant who asks over NATS, where his subject proves who he is.
 func AsUser(t TenantID, u UserID) Actor { return Actor{kind: actorUser, id: string(u), tenant: t} }
 
+// platform is Parley itself, which acts by its own rules. It passes no Allow.
+var platform = Actor{kind: actorSystem}
+
 // String names the actor in the audit log.
 func (a Actor) String() string {
 	switch a.kind {
@@ -57,6 +61,8 @@ func (a Actor) String() string {
 		return "key:" + a.id
 	case actorUser:
 		return "user:" + a.id
+	case actorSystem:
+		return "system"
 	}
 	return "nobody"
 }

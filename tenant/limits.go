@@ -20,7 +20,7 @@ var Plan = Limits{
 	Rooms:             10_000,
 	StorageBytes:      1 << 30,
 	MessageBytes:      64 << 10,
-	MessagesPerSecond: 50,
+	MessagesPerSecond: 200,
 }
 
 // maxLimits is the most an operator can give: what one NATS account of a cell bears.

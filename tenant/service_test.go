@@ -307,3 +307,38 @@ func isCode(err error, c tenant.Code) bool {
 }
 
 func text(s string) *string { return &s }
+
+func TestAFlooderIsMutedForAWhile(t *testing.T) {
+	t.Parallel()
+	d := furnished(t)
+	d.must(d.MuteFlooder(t.Context(), "acme", "alice", "board", 7))
+	d.wantDid("push", "notify alice refused")
+	count := func(sql string) (n int) {
+		t.Helper()
+		d.must(d.pool.QueryRow(t.Context(), sql).Scan(&n))
+		return n
+	}
+	if n := count(`SELECT count(*) FROM mutes WHERE user_id = 'alice' AND room_id = '' AND why = 'over_rate' AND until > since`); n != 1 {
+		t.Errorf("got %d mutes of alice, want 1", n)
+	}
+	if n := count(`SELECT count(*) FROM river_job WHERE kind = 'end_mutes' AND scheduled_at > now()`); n != 1 {
+		t.Errorf("got %d jobs that end it, want 1", n)
+	}
+	if n := count(`SELECT count(*) FROM audit WHERE action = 'user.mute' AND actor = 'system'`); n != 1 {
+		t.Errorf("got %d audit entries, want 1", n)
+	}
+	d.must(d.EndMutes(t.Context(), tenant.EndMutes{Tenant: "acme"}))
+	d.wantDid()
+	if n := count(`SELECT count(*) FROM mutes`); n != 1 {
+		t.Errorf("a job that comes early: got %d mutes, want it to stay", n)
+	}
+	if _, err := d.pool.Exec(t.Context(), `UPDATE mutes SET until = now() - interval '1 second'`); err != nil {
+		t.Fatal(err)
+	}
+	d.must(d.EndMutes(t.Context(), tenant.EndMutes{Tenant: "acme"}))
+	d.wantDid("push")
+	if n := count(`SELECT count(*) FROM mutes`); n != 0 {
+		t.Errorf("got %d mutes, want none", n)
+	}
+	d.must(d.EndMutes(t.Context(), tenant.EndMutes{Tenant: "gone"}))
+}

@@ -69,6 +69,9 @@ type Tx interface {
 	InsertKey(ctx context.Context, k Key) error
 	CountKeys(ctx context.Context, t TenantID, kind KeyKind) (int, error)                  // not the removed ones
 	RemoveKey(ctx context.Context, t TenantID, id string, at time.Time) (k Key, err error) // the row stays as removed
+	PutMute(ctx context.Context, m Mute) error                                             // inserts or replaces
+	DeleteMute(ctx context.Context, t TenantID, r RoomID, u UserID) error
+	DeleteEndedMutes(ctx context.Context, t TenantID) (int64, error)
 
 	// Announce lets a room tell of a change, in the order of such changes, once it is
 	// committed: see PublishEvents.
@@ -136,6 +139,10 @@ type (
 		User   UserID   `json:"user"`
 		Change Change   `json:"change"`
 	}
+	// EndMutes lets those post again whose mute is over.
+	EndMutes struct {
+		Tenant TenantID `json:"tenant"`
+	}
 	// SweepTenant closes all connections of a tenant that is not active.
 	SweepTenant struct {
 		Tenant TenantID `json:"tenant"`
@@ -158,6 +165,7 @@ func (EnsureStream) Kind() string  { return "ensure_stream" }
 func (SweepUser) Kind() string     { return "sweep_user" }
 func (RefreshUser) Kind() string   { return "refresh_user" }
 func (SweepTenant) Kind() string   { return "sweep_tenant" }
+func (EndMutes) Kind() string      { return "end_mutes" }
 func (PublishEvents) Kind() string { return "publish_events" }
 func (DropTenant) Kind() string    { return "drop_tenant" }
 

@@ -30,6 +30,7 @@ func (a *app) startJobs(ctx context.Context) error {
 		work(workers, a.service.SweepTenant),
 		work(workers, a.service.RefreshUser),
 		work(workers, a.chat.PublishEvents),
+		work(workers, a.service.EndMutes),
 		work(workers, a.dropTenant),
 	} {
 		if err != nil {

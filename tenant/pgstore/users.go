@@ -66,6 +66,8 @@ func (x tx) PutUser(ctx context.Context, u tenant.User) error {
 const sqlDeleteUser = `
 WITH left_rooms AS (
   DELETE FROM members WHERE tenant_id = $1 AND user_id = $2
+), unmuted AS (
+  DELETE FROM mutes WHERE tenant_id = $1 AND user_id = $2
 ), revoked AS (
   UPDATE credentials SET revoked_at = now() WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL
 )

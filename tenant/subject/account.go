@@ -1,5 +1,11 @@
 package subject
 
+import (
+	"strings"
+
+	"parley/tenant"
+)
+
 // The platform's exports. The second token of each is the account that imports it, which
 // the server checks (account_token_position), but for shared rooms, which are private.
 const (
@@ -32,6 +38,15 @@ func Void(why string) string { return "void." + why }
 // SystemPosts are the subjects on which the platform would speak: three forms, as rooms,
 // direct rooms and shared rooms have different lengths.
 var SystemPosts = [...]string{"chat.*.*.*._", "chat.*.*.*.*._", "chat.shared.*._"}
+
+// PostsOf are the subjects of all posts of one user, in the forms of SystemPosts.
+func PostsOf(u tenant.UserID) []string {
+	all := make([]string, len(SystemPosts))
+	for i, s := range SystemPosts {
+		all[i] = strings.TrimSuffix(s, tenant.System) + string(u)
+	}
+	return all
+}
 
 // PlatformNotices is the pattern of PlatformNotice for all accounts and users.
 const PlatformNotices = "live.*.user.*.*"
