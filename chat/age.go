@@ -18,7 +18,7 @@ const (
 )
 
 // agedEvery is how often rows are looked for that age alone removes, because their stream does not have
-// them any more: edited and imported messages.
+// them any more: deleted and imported messages.
 const agedEvery = time.Hour
 
 // An aging is a stream as it was at the last comparison.
@@ -158,9 +158,9 @@ func (p *projector) purgeSome(ctx context.Context, r *removal) error {
 
 const (
 	// Retention takes the oldest first. So of what is in no stream any more, all is gone for good up to the newest
-	// that nobody took out by hand, as an edit and a deletion do.
+	// that nobody took out by hand, as a deletion does.
 	sqlTaken = `SELECT coalesce(max(x.seq), 0) FROM rooms r CROSS JOIN LATERAL (
-			SELECT m.seq FROM messages m WHERE m.room_pk = r.room_pk AND m.seq < $3 AND m.edited_at IS NULL AND m.deleted_at IS NULL
+			SELECT m.seq FROM messages m WHERE m.room_pk = r.room_pk AND m.seq < $3 AND NOT m.purged
 			ORDER BY m.seq DESC LIMIT 1) x
 		WHERE r.tenant_id = $1 AND r.class = $2 AND r.kind <> 'shared' AND r.state <> 'deleted'`
 	sqlTrim = `WITH old AS (

@@ -87,10 +87,10 @@ func TestWhatTheStreamLosesTheRowsLose(t *testing.T) {
 	s.post(hall.by("alice"), "m1")
 	s.wantTexts("town", numbered(6)...)
 	stream := subject.Stream(s.tenant.Account, tenant.Std)
-	// An edit takes the old text out of the stream; the message stays.
-	s.exec(`UPDATE messages SET edited_at = now() WHERE seq = ANY ($1)`, seqs[:2])
+	// A message that was taken out by hand keeps its row.
+	s.exec(`UPDATE messages SET purged = true WHERE seq = ANY ($1)`, seqs[:2])
 	for _, seq := range seqs[:2] {
-		if err := s.chat.deleteMessage(s.ctx(), stream, seq); err != nil {
+		if err := s.chat.deleteMessage(s.ctx(), stream, seq, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,14 +119,14 @@ func TestAgeRemovesWhatIsInNoStreamAnyMore(t *testing.T) {
 	town := s.room("town", tenant.Open, tenant.Std)
 	setClock := s.setClock()
 	stop := s.run(s.chat)
-	seq := s.post(town.by("alice"), "edited and alone")
-	s.wantTexts("town", "1:edited and alone")
-	s.exec(`UPDATE messages SET edited_at = now()`)
-	if err := s.chat.deleteMessage(s.ctx(), subject.Stream(s.tenant.Account, tenant.Std), seq); err != nil {
+	seq := s.post(town.by("alice"), "purged and alone")
+	s.wantTexts("town", "1:purged and alone")
+	s.exec(`UPDATE messages SET purged = true`)
+	if err := s.chat.deleteMessage(s.ctx(), subject.Stream(s.tenant.Account, tenant.Std), seq, false); err != nil {
 		t.Fatal(err)
 	}
 	s.eventually("the stream's end is compared", func() bool { return query[uint64](s, `SELECT first_seq FROM streams`) > seq })
-	s.wantTexts("town", "1:edited and alone")
+	s.wantTexts("town", "1:purged and alone")
 	stop()
 	setClock(time.Now().Add(s.tenant.Retention.Age(tenant.Std) + time.Minute))
 	s.run(s.chat)

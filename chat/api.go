@@ -17,8 +17,8 @@ import (
 // Bounds of the chat API.
 const (
 	apiWorkers   = 16
-	apiQueue     = 1024 // requests that wait for a worker; further ones are answered unavailable
-	maxRequest   = 16 << 10
+	apiQueue     = 1024     // requests that wait for a worker; further ones are answered unavailable
+	maxRequest   = 16 << 10 // bytes of a request, beside the new text of an edit
 	maxList      = 1000
 	defaultList  = 100
 	maxQueryText = 200
@@ -38,6 +38,9 @@ var operations = map[string]operation{
 	"history": typed((*Chat).opHistory),
 	"read":    typed((*Chat).opRead),
 	"unread":  typed((*Chat).opUnread),
+	"edit":    typed((*Chat).opEdit),
+	"delete":  typed((*Chat).opDelete),
+	"react":   typed((*Chat).opReact),
 }
 
 // typed decodes a request strictly. A service's answer can be aimed at this one, as a PubAck or as
@@ -123,15 +126,15 @@ func (c *Chat) answer(ctx context.Context, m *nats.Msg) {
 		c.respond(m, "unknown", nil, tenant.NotFound("operation"))
 		return
 	}
-	answer, err := c.perform(ctx, account, user, run, m.Data)
+	answer, err := c.perform(ctx, account, user, op, run, m.Data)
 	if err != nil {
 		c.logFault(ctx, account, user, op, err)
 	}
 	c.respond(m, op, answer, err)
 }
 
-func (c *Chat) perform(ctx context.Context, account string, user tenant.UserID, run operation, request []byte) (any, error) {
-	if len(request) > maxRequest {
+func (c *Chat) perform(ctx context.Context, account string, user tenant.UserID, op string, run operation, request []byte) (any, error) {
+	if op != "edit" && len(request) > maxRequest { // NATS bounds an edit, its new text is measured
 		return nil, tenant.Errorf(tenant.CodeTooLarge, "a request has at most %d bytes", maxRequest)
 	}
 	who, err := c.caller(ctx, sqlCaller, account, user)

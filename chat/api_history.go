@@ -115,7 +115,7 @@ func (c *Chat) opUnread(ctx context.Context, who caller, q unreadRequest) (any, 
 	answer := unreadAnswer{okay: yes, Rooms: []roomView{}}
 	for _, v := range rooms {
 		answer.Unread += v.Unread
-		answer.Rooms = append(answer.Rooms, roomView{ID: v.ID, Unread: v.Unread, Mentions: v.Mentions, Last: v.Last, Read: v.Read})
+		answer.Rooms = append(answer.Rooms, roomView{ID: v.ID, Unread: v.Unread, Mentions: v.Mentions, Last: v.Last, Read: v.Read, First: v.First})
 	}
 	return answer, nil
 }

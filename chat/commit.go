@@ -70,7 +70,7 @@ func (p *projector) committed(l *line, r run, d ruling) {
 	for _, f := range d.refused {
 		p.chat.metrics.refused.WithLabelValues(f.code).Inc()
 	}
-	if len(d.refused) > 0 {
+	if len(d.refused) > 0 || d.erased {
 		p.purge.wake()
 	}
 }
@@ -103,11 +103,11 @@ const (
 		SELECT room_pk, $1, user_id, 'member', 'joined', $4 FROM unnest($2::bigint[], $3::text[]) AS m (room_pk, user_id)
 		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET state = 'joined' WHERE members.state = 'invited'`
 	sqlInsertMessages = `INSERT INTO messages
-			(room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event)
-		SELECT room_pk, seq, nullif(n, 0), sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb, event::jsonb
+			(room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event, target)
+		SELECT room_pk, seq, nullif(n, 0), sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb, event::jsonb, nullif(target, 0)
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
-			$7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[])
-			AS m (room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event)`
+			$7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[])
+			AS m (room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event, target)`
 	sqlMoveHeads = `INSERT INTO room_heads (room_pk, last_n, last_seq, last_at)
 		SELECT room_pk, last_n, last_seq, last_at
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS h (room_pk, last_n, last_seq, last_at)
@@ -117,9 +117,6 @@ const (
 		SELECT room_pk, $1, user_id, seq, n FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) AS p (room_pk, user_id, seq, n)
 		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
 		WHERE read_positions.seq < excluded.seq`
-	sqlCountReplies = `UPDATE messages m SET replies = m.replies + c.replies
-		FROM (SELECT room_pk, thread, count(*) AS replies FROM unnest($1::bigint[], $2::bigint[]) AS r (room_pk, thread) GROUP BY 1, 2) c
-		WHERE m.room_pk = c.room_pk AND m.seq = c.thread`
 	sqlInsertRefused = `INSERT INTO refused_posts (stream, seq, account, user_id, room_id, code)
 		SELECT $1, seq, $2, user_id, room_id, code
 		FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS r (seq, user_id, room_id, code)
@@ -138,6 +135,7 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 	}
 	if len(d.rows) > 0 {
 		d.writeMessages(q)
+		f.writeTargets(q, l.stream)
 		d.writeHeads(q, f)
 		d.writePosters(q, l.tenant, f)
 	}
@@ -158,27 +156,22 @@ func (d ruling) writeMessages(q *pgx.Batch) {
 	senders, ids, ats := make([]tenant.UserID, n), make([]string, n), make([]time.Time, n)
 	texts, threads := make([]string, n), make([]*uint64, n)
 	mentions, attachments, datas, events := make([]*string, n), make([]*string, n), make([]*string, n), make([]*string, n)
-	var replyRooms []int64
-	var replied []uint64
+	targets := make([]uint64, n)
 	for i, r := range d.rows {
 		pks[i], seqs[i], ns[i] = r.room.pk, r.msg.seq, r.n
 		senders[i], ids[i], ats[i], texts[i] = r.sender, r.id, r.msg.at, r.body.Text
 		if r.body.Thread > 0 {
 			threads[i] = &r.body.Thread
-			replyRooms, replied = append(replyRooms, r.room.pk), append(replied, r.body.Thread)
 		}
 		mentions[i], attachments[i] = mentionsArray(r.body.Mentions), attachmentsJSON(r.body.Attachments)
 		if len(r.body.Data) > 0 {
 			datas[i] = new(string(r.body.Data))
 		}
 		if r.n == 0 {
-			events[i] = new(string(r.msg.data))
+			events[i], targets[i] = new(string(r.msg.data)), min(r.target, maxSequence)
 		}
 	}
-	q.Queue(sqlInsertMessages, pks, seqs, ns, senders, ids, ats, texts, threads, mentions, attachments, datas, events)
-	if len(replied) > 0 {
-		q.Queue(sqlCountReplies, replyRooms, replied)
-	}
+	q.Queue(sqlInsertMessages, pks, seqs, ns, senders, ids, ats, texts, threads, mentions, attachments, datas, events, targets)
 }
 
 // mentionsArray writes ids, which hold no quotes, as an array's text.

@@ -36,6 +36,7 @@ func (c *Chat) PublishEvents(ctx context.Context, j tenant.PublishEvents) error 
 		return nil // the tenant is gone, and the events with it
 	}
 	if err == nil {
+		room.stream = subject.Stream(who.account, room.class)
 		who.limits, err = decodeLimits(limits)
 	}
 	for n := eventBatch; err == nil && n == eventBatch; {

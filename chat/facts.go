@@ -48,11 +48,14 @@ type asked struct {
 	rooms, users               []string
 	memberRooms, memberUsers   []string
 	seenRooms, seenBy, seenIDs []string
+	targetRooms                []string
+	targetSeqs                 []uint64
 }
 
 func keysOf(batch []candidate) asked {
 	var a asked
 	rooms, users, members, seen := map[string]bool{}, map[string]bool{}, map[pair]bool{}, map[onceKey]bool{}
+	targets := map[targetKey]bool{}
 	add := func(set map[string]bool, list *[]string, s string) {
 		if !set[s] {
 			set[s] = true
@@ -76,6 +79,10 @@ func keysOf(batch []candidate) asked {
 			members[p] = true
 			a.memberRooms, a.memberUsers = append(a.memberRooms, room), append(a.memberUsers, c.post.Sender)
 		}
+		if k := (targetKey{c.post.Room, max(c.body.Thread, c.event.Seq)}); k.seq > 0 && k.seq <= maxSequence && !targets[k] {
+			targets[k] = true
+			a.targetRooms, a.targetSeqs = append(a.targetRooms, room), append(a.targetSeqs, k.seq)
+		}
 		if k := (onceKey{c.post.Room, c.post.Sender, c.id}); !seen[k] {
 			seen[k] = true
 			a.seenRooms, a.seenBy, a.seenIDs = append(a.seenRooms, room), append(a.seenBy, c.post.Sender), append(a.seenIDs, c.id)
@@ -89,7 +96,10 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	a := keysOf(batch)
 	f = &facts{
 		rooms: map[tenant.RoomID]*roomFact{}, active: map[tenant.UserID]bool{},
-		members: map[pair]tenant.MemberState{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{},
+		members: map[pair]tenant.MemberState{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{}, targets: map[targetKey]*target{},
+	}
+	for i, seq := range a.targetSeqs {
+		f.targets[targetKey{tenant.RoomID(a.targetRooms[i]), seq}] = nil
 	}
 	var epoch int64
 	found := false
@@ -108,6 +118,9 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	q.Queue(sqlMembers, l.tenant, a.memberRooms, a.memberUsers).Query(f.scanMembers)
 	q.Queue(sqlMutes, l.tenant, a.users).Query(f.scanMutes)
 	q.Queue(sqlSeen, l.tenant, a.seenRooms, a.seenBy, a.seenIDs).Query(f.scanSeen)
+	if len(a.targetSeqs) > 0 {
+		q.Queue(sqlTargets, l.tenant, a.targetRooms, a.targetSeqs).Query(f.scanTargets)
+	}
 	err = tx.SendBatch(ctx, &q).Close()
 	switch {
 	case err != nil:

@@ -175,12 +175,13 @@ func (c *Chat) leaderGet(ctx context.Context, stream string, seq uint64) (rawMes
 	return got.Message, err
 }
 
-// deleteMessage takes one message out of a stream. One that is gone already is no error.
-func (c *Chat) deleteMessage(ctx context.Context, stream string, seq uint64) error {
+// deleteMessage takes one message out of a stream, and with erase overwrites it on the disk. One
+// that is gone already is no error.
+func (c *Chat) deleteMessage(ctx context.Context, stream string, seq uint64, erase bool) error {
 	request := struct {
 		Seq     uint64 `json:"seq"`
 		NoErase bool   `json:"no_erase"`
-	}{seq, true}
+	}{seq, !erase}
 	err := c.ask(ctx, apiMsgDelete+stream, request, &struct{}{})
 	var refused *jsError
 	if !errors.As(err, &refused) || refused.Code == jsStreamNotFound {

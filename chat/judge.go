@@ -17,6 +17,8 @@ const (
 	refusedSender  = "sender_unknown" // no such user
 	refusedHeaders = "forged_headers" // headers that only the server writes
 	refusedBody    = "invalid_body"
+	refusedThread  = "thread_unknown"  // the reply is to no message of the room, or to a reply
+	refusedTarget  = "message_unknown" // the event is about no message of the room, or a deleted one
 	refusedSize    = "too_large"
 	// A muted user's posts have the tenant.MuteReason as their code.
 )
@@ -55,6 +57,7 @@ type facts struct {
 	members  map[pair]tenant.MemberState
 	mutes    map[pair]mute    // without a room: in all
 	seen     map[onceKey]bool // messages that are there already
+	targets  map[targetKey]*target
 }
 
 // A mute keeps a user's posts from counting that were stored from since to until.
@@ -76,6 +79,7 @@ type row struct {
 	id     string
 	msg    *stored
 	body   body
+	target uint64 // of an event: the message that it is about
 }
 
 type refusal struct {
@@ -92,14 +96,18 @@ type ruling struct {
 	created []*roomFact // direct rooms
 	joins   []pair
 	doubles int
+	erased  bool // something is to be erased from the stream
 }
 
-// candidate is a message with its subject parsed.
+// candidate is a message with its subject and its body parsed.
 type candidate struct {
-	msg  *stored
-	post subject.Post
-	ok   bool
-	id   string
+	msg   *stored
+	post  subject.Post
+	ok    bool
+	id    string
+	body  body
+	event tenant.Event
+	sound bool // the body, or the event, is what it should be
 }
 
 // system reports whether the platform itself speaks.
@@ -111,7 +119,15 @@ func candidates(stream string, msgs []stored) []candidate {
 		m := &msgs[i]
 		account, p, ok := subject.ParseStored(m.subject)
 		ok = ok && subject.Stream(account, p.Class) == stream
-		all[i] = candidate{msg: m, post: p, ok: ok, id: m.messageID(stream)}
+		c := candidate{msg: m, post: p, ok: ok, id: m.messageID(stream)}
+		if c.system() {
+			c.event, c.sound = parseEvent(m.data)
+		} else if ok {
+			var err error
+			c.body, err = parseBody(m.data)
+			c.sound = err == nil
+		}
+		all[i] = c
 	}
 	return all
 }
@@ -124,9 +140,11 @@ func judge(f *facts, batch []candidate, doom bool) ruling {
 		if c.msg.seq < f.firstSeq {
 			continue // retention took it meanwhile
 		}
-		b, code := check(f, c, doom)
+		code := check(f, c, doom)
 		if code == "" {
-			d.admit(f, c, b)
+			code = d.admit(f, c)
+		}
+		if code == "" {
 			continue
 		}
 		sender, room := place(c)
@@ -139,30 +157,33 @@ func judge(f *facts, batch []candidate, doom bool) ruling {
 }
 
 // check returns the code of the first rule that a message breaks, or "".
-func check(f *facts, c candidate, doom bool) (body, string) {
+func check(f *facts, c candidate, doom bool) string {
 	if !c.ok {
-		return body{}, refusedSubject
+		return refusedSubject
 	}
 	if c.msg.forged {
-		return body{}, refusedHeaders
+		return refusedHeaders
 	}
 	if c.system() {
-		return body{}, checkEvent(f, c, doom)
+		return checkEvent(f, c, doom)
 	}
 	if code := checkRoom(f, c); code != "" {
-		return body{}, code
+		return code
 	}
 	if code := checkMutes(f, c); code != "" {
-		return body{}, code
+		return code
 	}
 	if int64(len(c.msg.data)) > f.limits.MessageBytes {
-		return body{}, refusedSize
+		return refusedSize
 	}
-	b, err := parseBody(c.msg.data)
-	if err != nil || doom {
-		return body{}, refusedBody
+	if !c.sound || doom {
+		return refusedBody
 	}
-	return b, ""
+	if root := f.targets[targetKey{c.post.Room, c.body.Thread}]; c.body.Thread > 0 &&
+		(root == nil || root.number == 0 || root.thread > 0) {
+		return refusedThread
+	}
+	return ""
 }
 
 func checkRoom(f *facts, c candidate) string {
@@ -189,12 +210,12 @@ func checkRoom(f *facts, c candidate) string {
 // checkEvent is check for what the platform says. It says it also where nobody may post.
 func checkEvent(f *facts, c candidate, doom bool) string {
 	room := f.rooms[c.post.Room]
-	switch _, ok := parseEvent(c.msg.data); {
+	switch {
 	case room == nil || room.state == tenant.RoomDeleted:
 		return refusedRoom
 	case room.kind != c.post.Kind || room.class != c.post.Class:
 		return refusedPlace
-	case !ok || doom:
+	case !c.sound || doom:
 		return refusedBody
 	}
 	return ""
@@ -210,8 +231,9 @@ func checkMutes(f *facts, c candidate) string {
 	return ""
 }
 
-// admit numbers a message, unless its sender stored it before. Events have no numbers.
-func (d *ruling) admit(f *facts, c candidate, b body) {
+// admit numbers a message, unless its sender stored it before. Events have no numbers; what
+// they say of a message is applied to it.
+func (d *ruling) admit(f *facts, c candidate) (code string) {
 	sender := tenant.UserID(c.post.Sender)
 	room := f.rooms[c.post.Room]
 	if room == nil {
@@ -220,19 +242,40 @@ func (d *ruling) admit(f *facts, c candidate, b body) {
 	key := onceKey{room.id, c.post.Sender, c.id}
 	if f.seen[key] {
 		d.doubles++
-		return
+		return ""
+	}
+	if c.system() {
+		keep, code := f.fold(c)
+		switch {
+		case keep:
+			d.erased = d.erased || c.event.Event == tenant.EventDeleted
+			f.seen[key] = true
+			d.rows = append(d.rows, row{room: room, sender: sender, id: c.id, msg: c.msg, target: c.event.Seq})
+		case code == "":
+			d.doubles++
+		}
+		return code
 	}
 	f.seen[key] = true
-	if c.system() {
-		d.rows = append(d.rows, row{room: room, sender: sender, id: c.id, msg: c.msg})
-		return
-	}
 	room.lastN++
 	room.touched, room.lastSeq, room.lastAt = true, c.msg.seq, c.msg.at
-	d.rows = append(d.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: b})
+	d.rows = append(d.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: c.body})
+	if k := (targetKey{room.id, c.msg.seq}); f.asked(k) {
+		f.targets[k] = &target{room: room, seq: k.seq, number: room.lastN, thread: c.body.Thread}
+	}
+	if c.body.Thread > 0 {
+		f.reply(targetKey{room.id, c.body.Thread}, room, 1)
+	}
 	if room.kind == tenant.Open && f.active[sender] {
 		d.join(f, room.id, sender)
 	}
+	return ""
+}
+
+// asked reports whether something in the batch is about a message.
+func (f *facts) asked(k targetKey) bool {
+	_, ok := f.targets[k]
+	return ok
 }
 
 func (d *ruling) create(f *facts, c candidate) *roomFact {

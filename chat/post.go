@@ -138,7 +138,7 @@ func newDraft(who caller, room seenRoom, m tenant.PostRequest) (draft, error) {
 		return draft{}, err
 	}
 	if int64(len(d.body)) > who.limits.MessageBytes {
-		return draft{}, tenant.Errorf(tenant.CodeTooLarge, "the message has %d bytes as JSON, more than the tenant's %d", len(d.body), who.limits.MessageBytes)
+		return draft{}, tooLarge(len(d.body), who.limits)
 	}
 	return d, nil
 }

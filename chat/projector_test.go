@@ -95,10 +95,10 @@ func TestGapsAreFilledFromTheStream(t *testing.T) {
 	}
 	stream := subject.Stream(s.tenant.Account, tenant.Std)
 	// One is gone for good; the next in order comes from the leader's word.
-	if err := s.chat.deleteMessage(s.ctx(), stream, seqs[4]); err != nil {
+	if err := s.chat.deleteMessage(s.ctx(), stream, seqs[4], false); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.chat.deleteMessage(s.ctx(), stream, seqs[4]); err != nil {
+	if err := s.chat.deleteMessage(s.ctx(), stream, seqs[4], false); err != nil {
 		t.Errorf("deleting twice: got %v, want nil", err)
 	}
 	p := newProjector(s.chat, 0, func(error) {})
@@ -127,7 +127,7 @@ func TestLastMessagesThatAreGoneCount(t *testing.T) {
 	s.post(town.by("alice"), "m1")
 	last := s.post(town.by("alice"), "gone")
 	stream := subject.Stream(s.tenant.Account, tenant.Std)
-	if err := s.chat.deleteMessage(s.ctx(), stream, last); err != nil {
+	if err := s.chat.deleteMessage(s.ctx(), stream, last, false); err != nil {
 		t.Fatal(err)
 	}
 	s.run(s.chat)

@@ -12,8 +12,8 @@ import (
 	"parley/tenant/subject"
 )
 
-// A purger takes refused posts out of their streams and tells their senders, at least once:
-// a row goes only after both.
+// A purger takes refused posts out of their streams and tells their senders, and erases what
+// was deleted, at least once: a row goes only after that.
 type purger struct {
 	chat *Chat
 	more chan struct{}
@@ -37,8 +37,8 @@ func (p *purger) run(ctx context.Context) {
 			return
 		case <-p.more:
 		}
-		if err := p.all(ctx); err != nil && ctx.Err() == nil {
-			p.chat.log.WarnContext(ctx, "refused posts wait to be purged", "error", err)
+		if err := errors.Join(all(ctx, p.some), all(ctx, p.erase)); err != nil && ctx.Err() == nil {
+			p.chat.log.WarnContext(ctx, "refused or deleted messages wait to be purged", "error", err)
 		}
 	}
 }
@@ -61,9 +61,10 @@ type refusedPost struct {
 	Code    string
 }
 
-func (p *purger) all(ctx context.Context) error {
+// all purges batch by batch until there is no full one.
+func all(ctx context.Context, some func(context.Context) (int, error)) error {
 	for {
-		n, err := p.some(ctx)
+		n, err := some(ctx)
 		if err != nil || n < purgeBatch {
 			return err
 		}
@@ -109,7 +110,7 @@ type refusedNotice struct {
 }
 
 func (p *purger) one(ctx context.Context, r refusedPost) error {
-	if err := p.chat.deleteMessage(ctx, r.Stream, r.Seq); err != nil {
+	if err := p.chat.deleteMessage(ctx, r.Stream, r.Seq, false); err != nil {
 		return fmt.Errorf("purge %s %d: %w", r.Stream, r.Seq, err)
 	}
 	if r.User == "" {

@@ -28,6 +28,7 @@ func TestRefusedPostsAreLeftOutPurgedAndTold(t *testing.T) {
 		return fmt.Sprintf("t.%s.std.%s.%s.%s", s.tenant.Account, kind, room, sender)
 	}
 	good := `{"text":"hello"}`
+	root := s.post(town.by("alice"), "root")
 	at := town.by("alice").Stored(s.tenant.Account)
 	deep := strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40)
 	cases := []struct {
@@ -37,7 +38,7 @@ func TestRefusedPostsAreLeftOutPurgedAndTold(t *testing.T) {
 		silent              bool   // it does not count, and there is nobody to tell
 	}{
 		{name: "a room that there is", subject: at, body: good},
-		{name: "everything a message may have", subject: at, body: `{"text":"t","thread":1,"mentions":["bob","null"],"attachments":[{"url":"https://x.example/a","name":"a","type":"text/plain","size":3}],"data":{"k":[1.5e300,null,"v"]}}`},
+		{name: "everything a message may have", subject: at, body: `{"text":"t","thread":` + fmt.Sprint(root) + `,"mentions":["bob","null"],"attachments":[{"url":"https://x.example/a","name":"a","type":"text/plain","size":3}],"data":{"k":[1.5e300,null,"v"]}}`},
 		{name: "data alone", subject: at, body: `{"data":{}}`},
 		{name: "a short id", subject: at, body: good, header: nats.Header{nats.MsgIdHdr: {"1"}}},
 		{name: "no id", subject: at, body: good, header: nats.Header{"X-Mine": {"1"}}},
@@ -151,8 +152,8 @@ func TestRefusedPostsAreLeftOutPurgedAndTold(t *testing.T) {
 			}
 		}
 	}
-	if n := query[int](s, `SELECT count(*) FROM messages`); n != 22 {
-		t.Errorf("got %d messages, want the 22 that count", n)
+	if n := query[int](s, `SELECT count(*) FROM messages`); n != 23 {
+		t.Errorf("got %d messages, want the root and the 22 that count", n)
 	}
 }
 

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -21,17 +22,25 @@ type roomView struct {
 	Mentions int64         `json:"mentions"` // of him, unread; at most 100
 	Last     uint64        `json:"last"`     // sequence of the newest message
 	Read     uint64        `json:"read"`     // sequence of the newest that he read
+	First    uint64        `json:"first_unread,omitzero"`
 }
 
 const (
+	// What a user has read, or can't read any more, ends with the number b.n.
 	sqlRoomViewColumns = `SELECT r.room_id, r.kind, r.class, r.title, coalesce(m.role, ''), coalesce(m.state, ''),
-		coalesce(h.first_n, 1), coalesce(h.last_n, 0), coalesce(h.last_seq, 0), coalesce(p.n, 0), coalesce(p.seq, 0),
+		coalesce(h.last_n, 0), coalesce(b.n, 0), coalesce(h.last_seq, 0), coalesce(p.seq, 0),
 		(SELECT count(*) FROM (
-			SELECT FROM messages x WHERE x.room_pk = r.room_pk AND x.seq > coalesce(p.seq, 0)
-			AND x.mentions IS NOT NULL AND $2 = ANY (x.mentions) AND x.sender <> $2 LIMIT 100) AS mine)`
+			SELECT FROM messages x WHERE x.room_pk = r.room_pk AND x.seq > coalesce(p.seq, 0) AND x.n > b.n
+			AND x.mentions IS NOT NULL AND $2 = ANY (x.mentions) AND x.sender <> $2 LIMIT 100) AS mine),
+		CASE WHEN h.last_n > b.n THEN (
+			SELECT count(*) FROM messages d WHERE d.room_pk = r.room_pk AND d.n > b.n AND d.deleted_at IS NOT NULL) ELSE 0 END,
+		CASE WHEN h.last_n > b.n THEN (
+			SELECT f.seq FROM messages f WHERE f.room_pk = r.room_pk AND f.seq > coalesce(p.seq, 0) AND f.n > b.n AND f.deleted_at IS NULL
+			ORDER BY f.seq LIMIT 1) END`
 	sqlRoomViewJoins = `
 		LEFT JOIN room_heads h ON h.room_pk = r.room_pk
-		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2 AND p.tenant_id = $1`
+		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2 AND p.tenant_id = $1
+		CROSS JOIN LATERAL (SELECT greatest(p.n, h.first_n - 1) AS n) AS b`
 	sqlMyRooms = sqlRoomViewColumns + `
 		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
 		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.room_id > $3
@@ -45,7 +54,7 @@ const (
 	sqlUnreadRooms = sqlRoomViewColumns + `
 		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
 		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted'
-			AND coalesce(h.last_n, 0) > greatest(coalesce(p.n, 0), coalesce(h.first_n, 1) - 1)
+			AND h.last_n > b.n
 		ORDER BY r.room_id LIMIT $3`
 	sqlUnreadRoom = sqlRoomViewColumns + `
 		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
@@ -55,13 +64,17 @@ const (
 func scanRoomView(row pgx.CollectableRow) (roomView, error) {
 	var v roomView
 	var state tenant.MemberState
-	var firstN, lastN, readN int64
-	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &firstN, &lastN, &v.Last, &readN, &v.Read, &v.Mentions)
+	var lastN, readN, deleted int64
+	var first *uint64
+	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &lastN, &readN, &v.Last, &v.Read, &v.Mentions, &deleted, &first)
 	if state != tenant.Joined {
 		v.Role = ""
 	}
 	// A subtraction: the numbers of a room have no holes (DESIGN.md section 6).
-	v.Unread = max(0, lastN-max(readN, firstN-1))
+	v.Unread = max(0, lastN-readN-deleted)
+	if first != nil {
+		v.First = *first
+	}
 	return v, err
 }
 
@@ -81,7 +94,8 @@ func (c *Chat) roomsOf(ctx context.Context, who caller, query, after string, lim
 // unreadRooms lists a user's rooms with something unread.
 func (c *Chat) unreadRooms(ctx context.Context, who caller) ([]roomView, error) {
 	rows, err := c.pool.Query(ctx, sqlUnreadRooms, who.tenant, who.user, maxList)
-	return collect(rows, err, scanRoomView)
+	all, err := collect(rows, err, scanRoomView)
+	return slices.DeleteFunc(all, func(v roomView) bool { return v.Unread == 0 }), err // all of it was deleted
 }
 
 // unreadRoom is what one room has unread for a user, who need not have joined it.

@@ -1,0 +1,180 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"parley/tenant"
+)
+
+// messageAnswer is the message as the caller reads it next.
+type messageAnswer struct {
+	okay
+	Message tenant.Message `json:"message"`
+}
+
+type editRequest struct {
+	Room string `json:"room"`
+	Seq  uint64 `json:"seq"`
+	Text string `json:"text"`
+}
+
+// opEdit replaces the text of one of the caller's own messages. What else it carries stays.
+func (c *Chat) opEdit(ctx context.Context, who caller, q editRequest) (any, error) {
+	room, m, err := c.message(ctx, who, q.Room, q.Seq)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case m.Sender != string(who.user):
+		return nil, aboutSeq(tenant.CodeForbidden, "only its author may edit a message")
+	case !room.rights.Post:
+		return nil, tenant.Errorf(tenant.CodeForbidden, "%s may not post in this room", who.user)
+	case room.state != tenant.RoomActive:
+		return nil, closedRoom(room)
+	case !m.Deleted.IsZero():
+		return nil, errDeleted
+	}
+	if err = checkEdit(who, m, q.Text); err != nil {
+		return nil, err
+	}
+	if q.Text == m.Text {
+		return messageAnswer{okay: yes, Message: m}, nil
+	}
+	return c.say(ctx, who, room, tenant.Event{Event: tenant.EventEdited, By: string(who.user), Seq: q.Seq, Text: q.Text})
+}
+
+type deleteRequest struct {
+	Room string `json:"room"`
+	Seq  uint64 `json:"seq"`
+}
+
+// opDelete leaves a tombstone of a message: of the caller's own, or as a moderator of anybody's.
+func (c *Chat) opDelete(ctx context.Context, who caller, q deleteRequest) (any, error) {
+	room, m, err := c.message(ctx, who, q.Room, q.Seq)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case m.Sender != string(who.user) && !room.rights.Moderate:
+		return nil, aboutSeq(tenant.CodeForbidden, "only its author or a moderator may delete a message")
+	case room.state != tenant.RoomActive && !room.rights.Moderate:
+		return nil, closedRoom(room)
+	case !m.Deleted.IsZero():
+		return messageAnswer{okay: yes, Message: m}, nil
+	}
+	return c.say(ctx, who, room, tenant.Event{Event: tenant.EventDeleted, By: string(who.user), Seq: q.Seq})
+}
+
+type reactRequest struct {
+	Room   string `json:"room"`
+	Seq    uint64 `json:"seq"`
+	Emoji  string `json:"emoji"`
+	Remove bool   `json:"remove"`
+}
+
+// opReact adds the caller's reaction to a message, or takes it away.
+func (c *Chat) opReact(ctx context.Context, who caller, q reactRequest) (any, error) {
+	if !isEmoji(q.Emoji) {
+		return nil, tenant.Invalid("emoji", "must be exactly one emoji")
+	}
+	room, m, err := c.message(ctx, who, q.Room, q.Seq)
+	if err != nil {
+		return nil, err
+	}
+	t := target{reactions: m.Reactions}
+	switch {
+	case room.state != tenant.RoomActive:
+		return nil, closedRoom(room)
+	case !m.Deleted.IsZero():
+		return nil, errDeleted
+	case slices.Contains(m.Reactions[q.Emoji], who.user) == !q.Remove:
+		return messageAnswer{okay: yes, Message: m}, nil
+	case !q.Remove && !t.mayReact(q.Emoji):
+		return nil, tenant.Errorf(tenant.CodeLimitReached, "the message has %d different emoji or %d reactions, the most that it can have", maxEmoji, maxReactions)
+	}
+	return c.say(ctx, who, room, tenant.Event{
+		Event: tenant.EventReaction, By: string(who.user), Seq: q.Seq, Emoji: q.Emoji, On: new(!q.Remove),
+	})
+}
+
+// aboutSeq is the refusal of the message that a request names.
+func aboutSeq(code tenant.Code, why string) *tenant.Error {
+	return &tenant.Error{Code: code, Message: "seq: " + why, Fields: map[string]string{"seq": why}}
+}
+
+var errDeleted = aboutSeq(tenant.CodeInvalid, "the message was deleted")
+
+func closedRoom(room seenRoom) error {
+	return tenant.Errorf(tenant.CodeForbidden, "the room is %s", room.state)
+}
+
+// checkEdit holds a new text to the rules of the body that it comes into.
+func checkEdit(who caller, m tenant.Message, text string) error {
+	switch {
+	case text == "" && len(m.Attachments) == 0 && len(m.Data) == 0:
+		return tenant.Invalid("text", "must not be empty; delete the message instead")
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return tenant.Invalid("text", "must be UTF-8 without NUL")
+	}
+	data, err := json.Marshal(body{Text: text})
+	if err == nil && int64(len(data)) > who.limits.MessageBytes {
+		return tooLarge(len(data), who.limits)
+	}
+	return err
+}
+
+func tooLarge(bytes int, l tenant.Limits) error {
+	return tenant.Errorf(tenant.CodeTooLarge, "the message has %d bytes as JSON, more than the tenant's %d", bytes, l.MessageBytes)
+}
+
+const sqlMessage = `SELECT ` + sqlMessageColumns + ` FROM messages m WHERE m.room_pk = $1 AND m.seq = $2`
+
+// message finds a message, and no event, in a room that the caller may read.
+func (c *Chat) message(ctx context.Context, who caller, r string, seq uint64) (seenRoom, tenant.Message, error) {
+	if seq == 0 || seq > maxSequence {
+		return seenRoom{}, tenant.Message{}, tenant.Invalid("seq", "must be the sequence of a message")
+	}
+	room, err := c.readable(ctx, who.tenant, r, who.user)
+	if err != nil {
+		return seenRoom{}, tenant.Message{}, err
+	}
+	if err = c.caughtUp(ctx, room.stream); err != nil {
+		return seenRoom{}, tenant.Message{}, err
+	}
+	m, _, err := scanMessage(c.pool.QueryRow(ctx, sqlMessage, room.pk, seq))
+	if err = fromDB(err); isNotFound(err) || err == nil && m.Sender == tenant.System {
+		return seenRoom{}, tenant.Message{}, aboutSeq(tenant.CodeNotFound, "is no message of this room")
+	}
+	return room, m, err
+}
+
+// say stores an event about a message, and answers with the message when the event is applied.
+func (c *Chat) say(ctx context.Context, who caller, room seenRoom, e tenant.Event) (any, error) {
+	event, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	seq, err := c.publish(ctx, who, room, systemDraft(who, room, rand.Text(), event))
+	if err != nil {
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, c.timing.readWait)
+	defer cancel()
+	if err = c.projected(wait, room.stream, seq); err != nil {
+		return nil, err
+	}
+	m, _, err := scanMessage(c.pool.QueryRow(ctx, sqlMessage, room.pk, e.Seq))
+	if err = fromDB(err); err != nil {
+		return nil, err
+	}
+	if !m.Deleted.IsZero() && e.Event != tenant.EventDeleted {
+		return nil, errDeleted // meanwhile
+	}
+	return messageAnswer{okay: yes, Message: m}, nil
+}
