@@ -19,6 +19,13 @@ const (
 	attemptTimeout = 4 * time.Second // the service itself answers within about 2 s, "unavailable" at worst
 )
 
+// Call asks the chat service for any operation, as one that this package has no method
+// for. The request is encoded as JSON; the answer, where it is not nil, is decoded from it.
+// Refusals are *Error.
+func (c *Client) Call(ctx context.Context, op string, request, answer any) error {
+	return c.call(ctx, op, request, answer)
+}
+
 // call asks the chat service for an operation and decodes the answer into out, which
 // may be nil. A reconnection in the middle is no failure: all operations may be repeated.
 func (c *Client) call(ctx context.Context, op string, body, out any) error {

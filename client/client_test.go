@@ -191,8 +191,8 @@ func TestOperations(t *testing.T) {
 	if n, err := alice.Unread(ctx); err != nil || n != 2 {
 		t.Errorf("Unread: got %d, %v, want 2", n, err)
 	}
-	if err := alice.Read(ctx, mine[0], last); err != nil {
-		t.Errorf("Read: %v", err)
+	if n, err := alice.Read(ctx, mine[0], last); err != nil || n != 0 {
+		t.Errorf("Read: got %d unread, %v, want none", n, err)
 	}
 	if got := s.ReadPosition("plans", "alice"); got != last {
 		t.Errorf("read position: got %d, want %d", got, last)

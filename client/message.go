@@ -29,6 +29,9 @@ type Message struct {
 	Data        json.RawMessage // what an application put there
 	Event       *Event          // set where Sender is tenant.System
 
+	// ID is what its sender gave it (Draft.ID); only live messages tell it.
+	ID string
+
 	// Only history knows these.
 	N         int64 // number in the room, 1, 2, 3, …; 0 for events
 	Replies   int
@@ -110,6 +113,7 @@ func parseLive(r Room, m *nats.Msg) (Message, error) {
 		return Message{}, errJunk
 	}
 	out.Text, out.Thread, out.Mentions, out.Attachments, out.Data = b.Text, b.Thread, b.Mentions, b.Attachments, b.Data
+	out.ID, _ = single(m.Header, nats.MsgIdHdr)
 	return out, nil
 }
 

@@ -129,18 +129,33 @@ func (c *Client) Members(ctx context.Context, r Room) ([]Member, error) {
 	return answer.Members, err
 }
 
-// Read marks the room's messages up to a sequence as read. It never moves back.
-func (c *Client) Read(ctx context.Context, r Room, seq uint64) error {
-	return c.call(ctx, "read", struct {
+// Read marks the room's messages up to a sequence as read, and returns how many are
+// unread then. It never moves back.
+func (c *Client) Read(ctx context.Context, r Room, seq uint64) (unread int64, err error) {
+	var answer struct {
+		Unread int64 `json:"unread"`
+	}
+	err = c.call(ctx, "read", struct {
 		roomBody
 		Seq uint64 `json:"seq"`
-	}{roomBody{r.ID}, seq}, nil)
+	}{roomBody{r.ID}, seq}, &answer)
+	return answer.Unread, err
 }
 
 // Unread is how many messages the user has not read in all his rooms.
 func (c *Client) Unread(ctx context.Context) (int64, error) {
+	return c.unread(ctx, struct{}{})
+}
+
+// UnreadIn is how many messages of a room the user has not read.
+func (c *Client) UnreadIn(ctx context.Context, r Room) (int64, error) {
+	return c.unread(ctx, roomBody{r.ID})
+}
+
+func (c *Client) unread(ctx context.Context, body any) (int64, error) {
 	var answer struct {
 		Unread int64 `json:"unread"`
 	}
-	return answer.Unread, c.call(ctx, "unread", struct{}{}, &answer)
+	err := c.call(ctx, "unread", body, &answer)
+	return answer.Unread, err
 }

@@ -52,7 +52,7 @@ func (o Options) check() error {
 	var faults []error
 	fault := func(ok bool, format string, args ...any) {
 		if !ok {
-			faults = append(faults, fmt.Errorf("client: "+format, args...))
+			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
 	fault(o.URL != "", "URL is required")
@@ -70,7 +70,10 @@ func (o Options) check() error {
 		_, err := tenant.ParseRoomID("room", r)
 		fault(err == nil, "Rooms holds %q, which is no id of a room", r)
 	}
-	return errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return newError(tenant.CodeInvalid, err, "%v", err)
+	}
+	return nil
 }
 
 func (o Options) methods() int {

@@ -33,7 +33,7 @@ type Draft struct {
 	Data        json.RawMessage `json:"data,omitempty"`
 
 	// ID makes the post repeatable: the same ID in the same room is stored once. It must
-	// not be guessable (128 random bits), or others could post under it first. "": a new one.
+	// not be guessable (NewID), or others could post under it first. "": a new one.
 	ID string `json:"-"`
 }
 
@@ -50,20 +50,43 @@ type Ack struct {
 // invalid, unavailable. Where the error is ctx's, the message may or may not be stored:
 // the same Draft with an ID of the caller's finds out.
 func (c *Client) Post(ctx context.Context, r Room, d Draft) (Ack, error) {
-	place, err := r.place(string(c.user))
+	m, err := c.encode(r, d)
 	if err != nil {
 		return Ack{}, err
 	}
+	return c.postUntil(ctx, r, m)
+}
+
+// Send publishes a message without asking for an acknowledgement: it is stored at most
+// once, and where it gets lost or is refused nobody says so.
+func (c *Client) Send(r Room, d Draft) error {
+	m, err := c.encode(r, d)
+	switch {
+	case err != nil:
+		return err
+	case c.Err() != nil:
+		return c.Err()
+	}
+	return c.nc.PublishMsg(m)
+}
+
+// NewID is a Draft.ID: 128 random bits as text.
+func NewID() string { return rand.Text() }
+
+func (c *Client) encode(r Room, d Draft) (*nats.Msg, error) {
+	place, err := r.place(string(c.user))
+	if err != nil {
+		return nil, err
+	}
 	data, err := json.Marshal(d)
 	if err != nil {
-		return Ack{}, newError(tenant.CodeInvalid, err, "the draft can't be encoded as JSON")
+		return nil, newError(tenant.CodeInvalid, err, "the draft can't be encoded as JSON")
 	}
 	id := d.ID
 	if id == "" {
-		id = rand.Text()
+		id = NewID()
 	}
-	m := &nats.Msg{Subject: place.Chat(), Data: data, Header: nats.Header{nats.MsgIdHdr: {id}}}
-	return c.postUntil(ctx, r, m)
+	return &nats.Msg{Subject: place.Chat(), Data: data, Header: nats.Header{nats.MsgIdHdr: {id}}}, nil
 }
 
 func (c *Client) postUntil(ctx context.Context, r Room, m *nats.Msg) (Ack, error) {

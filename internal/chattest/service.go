@@ -128,7 +128,7 @@ func (s *Server) answerInRoom(op, user string, r *Room, q request) map[string]an
 	case "read":
 		key := r.ID + "/" + user
 		s.read[key] = max(s.read[key], q.Seq)
-		return map[string]any{}
+		return map[string]any{"unread": s.unread(r, user)}
 	case "history":
 		return s.history(r, q)
 	}

@@ -136,7 +136,7 @@ func (s *session) mark() {
 	s.do(func(ctx context.Context) func() error {
 		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
-		err := s.c.Read(ctx, room, seq)
+		_, err := s.c.Read(ctx, room, seq)
 		return func() error {
 			if err != nil && s.room == v {
 				v.marked = 0 // with the next message it is tried again
@@ -151,7 +151,7 @@ func (s *session) markLast() {
 	if v := s.room; v != nil && v.shown > v.marked && s.c.Err() == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 		defer cancel()
-		_ = s.c.Read(ctx, v.Room, v.shown) // what fails is unread next time, which is no harm
+		_, _ = s.c.Read(ctx, v.Room, v.shown) // what fails is unread next time, which is no harm
 	}
 }
 
