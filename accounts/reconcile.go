@@ -107,7 +107,7 @@ func (a *Accounts) Reconcile(ctx context.Context) error {
 		faults = append(faults, a.converge(ctx, rows))
 		return ctx.Err()
 	})
-	faults = append(faults, err, a.dropUnknown(ctx), a.pruneSessions(ctx))
+	faults = append(faults, err, a.dropUnknown(ctx), a.pruneSessions(ctx), a.auditSessions(ctx))
 	return errors.Join(faults...)
 }
 

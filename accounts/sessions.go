@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 
@@ -23,8 +24,9 @@ const (
 	// sessionLife is when a session of a living server can't be open any more: the callout's
 	// answers expire within an hour.
 	sessionLife = 2 * time.Hour
-	// sessionGrace leaves sessions alone whose server may be too new to be known.
-	sessionGrace = time.Minute
+	// sessionGrace leaves sessions alone whose server may be too new to be known, or whose
+	// client is still on its way in.
+	sessionGrace = 15 * time.Second
 )
 
 // A Recorder writes what the callout knows of the connections it lets in. It never makes a
@@ -158,6 +160,43 @@ func (a *Accounts) deleteSessions(ctx context.Context, batch []sessionKey) error
 
 const pruneSessions = `
 DELETE FROM sessions WHERE since < $2 AND NOT server_id = ANY($1) OR since < $3`
+
+const (
+	// Only where they are counted does a session that is not open do harm.
+	selectCounted = `
+SELECT DISTINCT t.account FROM tenants t JOIN sessions s ON s.account = t.account AND s.since < $1
+WHERE (t.limits->>'connections_per_user')::bigint > 0`
+	deleteClosed = `
+DELETE FROM sessions WHERE account = $1 AND since < $2
+AND NOT EXISTS (SELECT FROM unnest($3::text[], $4::bigint[]) AS x (s, c) WHERE server_id = s AND cid = c)`
+)
+
+// auditSessions forgets the sessions that the servers do not know: of clients that left before
+// they had their answer, and of those whose leaving nobody heard.
+func (a *Accounts) auditSessions(ctx context.Context) error {
+	before := a.now().Add(-sessionGrace)
+	rows, err := a.pool.Query(ctx, selectCounted, before)
+	if err != nil {
+		return fmt.Errorf("audit sessions: %w", err)
+	}
+	counted, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("audit sessions: %w", err)
+	}
+	var faults []error
+	for _, account := range counted {
+		open, err := a.find(ctx, account, "")
+		if err == nil { // else not every server was heard
+			servers, cids := make([]string, len(open)), make([]int64, len(open))
+			for i, c := range open {
+				servers[i], cids[i] = c.Server, int64(c.CID) //nolint:gosec // G115: a server counts connections from 1
+			}
+			_, err = a.pool.Exec(ctx, deleteClosed, account, before, servers, cids)
+		}
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
 
 // pruneSessions forgets the sessions of servers that are gone, and those whose end nobody heard of.
 func (a *Accounts) pruneSessions(ctx context.Context) error {

@@ -84,6 +84,7 @@ type Callout struct {
 	log      *slog.Logger
 	metrics  *metrics
 	throttle *throttle
+	crowd    *crowd
 	blind    atomic.Bool // the directory did not answer last time
 
 	requests  chan pending // beyond its length requests are dropped: an answer costs as much as a decision
@@ -94,12 +95,14 @@ type Callout struct {
 	quit    chan struct{}
 	workers sync.WaitGroup
 	slow    sync.WaitGroup
+	late    sync.WaitGroup // those who wait for a place
 }
 
 // pending is a request as it came.
 type pending struct {
-	msg *nats.Msg
-	at  time.Time
+	msg   *nats.Msg
+	at    time.Time
+	again bool // it waited for a place, and does not wait again
 }
 
 // New returns a callout that does not listen yet.
@@ -121,7 +124,7 @@ func New(c Config) (*Callout, error) {
 		return nil, err
 	}
 	return &Callout{
-		conf: c, authSelf: self, log: c.Logger, metrics: m, throttle: newThrottle(),
+		conf: c, authSelf: self, log: c.Logger, metrics: m, throttle: newThrottle(), crowd: newCrowd(),
 		requests: make(chan pending, c.Queue), passwords: make(chan *guess, c.Hasher.size()*guessesPerSlot),
 	}, nil
 }
@@ -187,6 +190,7 @@ func (c *Callout) Stop() {
 	close(c.quit)
 	c.workers.Wait()
 	c.slow.Wait()
+	c.late.Wait()
 	c.finishGuesses()                          // what the last worker handed over after the last of those had looked
 	_ = c.conf.Conn.FlushTimeout(drainTimeout) // the answers; without a connection nobody waits for them
 	c.sub = nil
@@ -243,7 +247,7 @@ func (c *Callout) serve(p pending) {
 		c.metrics.drop(why)
 		return
 	}
-	a := &attempt{req: req, msg: p.msg, at: p.at}
+	a := &attempt{req: req, msg: p.msg, at: p.at, again: p.again}
 	defer c.recoverAs(a)
 	c.decide(a)
 }

@@ -18,6 +18,7 @@ type attempt struct {
 	req    *request
 	msg    *nats.Msg
 	at     time.Time // when the request came
+	again  bool      // it waited for a place among the user's connections
 	offer  offer
 	tenant tenant.TenantID // of whom the refusal is told; empty: of nobody that exists
 	user   tenant.UserID   // whom the client claims to be, as far as that is known

@@ -48,6 +48,8 @@ type directory struct {
 	revoked  map[string]bool // creds
 	rooms    map[string][]tenant.Membership
 	limited  map[string]bool // restricted users
+	limits   tenant.Limits
+	present  []int64 // sessions of any user, for each question the next; the last stays
 	err      error
 	asked    []tenant.Claim
 	panics   bool
@@ -132,6 +134,13 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 		Tenant: t, Account: public(tt.account), Status: tt.status, User: d.users[name],
 		Signing:      tenant.SealedKey{Account: public(tt.account), KeyID: public(tt.signing), Purpose: "signing"},
 		CredsRevoked: d.revoked[c.Creds], Rooms: d.rooms[name], Restricted: d.limited[name],
+	}
+	id.Limits = d.limits
+	if len(d.present) > 0 {
+		id.Connections = d.present[0]
+	}
+	if len(d.present) > 1 {
+		d.present = d.present[1:]
 	}
 	if c.TokenID == tt.kid() {
 		id.TokenKey = tt.tokenPublic()

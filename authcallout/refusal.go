@@ -39,6 +39,7 @@ var (
 	refuseCredsOther  = &refusal{"creds_mismatch", "the credentials name another user than our records; have new ones issued"}
 	refuseNKey        = &refusal{"nkey_unknown", "the nkey is registered for no user; set it as the user's nkey"}
 	refuseNKeySig     = &refusal{"nkey_signature", "the server's nonce is not signed with the nkey's seed; give the client the seed of the registered nkey"}
+	refuseCrowd       = &refusal{"connections_per_user", "the user has as many connections open as the tenant's limit connections_per_user allows; close one, or raise the limit"}
 	refuseTokenKey    = &refusal{"token_key_unknown", "the tenant has no key of the token's kid; have a new token issued"}
 	refuseTokenSig    = &refusal{"token_signature", "the token's signature is wrong; sign it with the key that its kid names"}
 	refuseTokenEarly  = &refusal{"token_not_yet_valid", "the token's nbf or iat is to come; set the issuer's clock right"}

@@ -28,6 +28,10 @@ func expiry(now, until time.Time) time.Time {
 
 // admit answers with the user's permissions and records the session.
 func (c *Callout) admit(a *attempt, id *tenant.Identity, until time.Time) {
+	if !c.crowd.enter(id, c.conf.Now()) {
+		c.crowded(a)
+		return
+	}
 	user, err := c.userJWT(a, id, until)
 	if err == nil {
 		err = c.answer(a, func(r *jwt.AuthorizationResponseClaims) { r.Jwt = user })

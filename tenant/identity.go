@@ -21,13 +21,15 @@ func (c Claim) NamesSomebody() bool { return c.Tenant != "" || c.Creds != "" || 
 
 // An Identity is everything that one decision of the callout rests on, read at one moment.
 type Identity struct {
-	Tenant   TenantID
-	Account  string // public nkey
-	Status   Status
-	Limits   Limits
-	User     User
-	Signing  SealedKey         // the account's signing key
-	TokenKey ed25519.PublicKey // nil: the tenant has no key of that id
+	Tenant  TenantID
+	Account string // public nkey
+	Status  Status
+	Limits  Limits
+	User    User
+	// Connections are the user's sessions, counted only where Limits.ConnectionsPerUser is set.
+	Connections int64
+	Signing     SealedKey         // the account's signing key
+	TokenKey    ed25519.PublicKey // nil: the tenant has no key of that id
 	// CredsRevoked is set when the credential of the claim was revoked or is unknown.
 	CredsRevoked bool
 	// Rooms are the listed rooms of the working set: private and shared ones, rooms where the

@@ -120,3 +120,39 @@ func TestConnectionsOfATenantAreBounded(t *testing.T) {
 		return err == nil
 	})
 }
+
+func TestConnectionsOfAUserAreBounded(t *testing.T) {
+	t.Parallel()
+	s := house(t)
+	s.limit("acme", `{"connections_per_user":2}`)
+	first, second := s.peer("acme", "bob"), s.peer("acme", "bob")
+	token := nats.Token(s.userToken("acme", "bob"))
+	if _, err := s.dial(s.NATS, "bob", token, nats.NoReconnect()); err == nil || !strings.Contains(err.Error(), "Authorization Violation") {
+		t.Errorf("one more than the limit: got %v, want Authorization Violation", err)
+	}
+	var refusals struct {
+		Refusals []struct{ User, Code, Reason string }
+	}
+	eventually(t, "the refusal is kept", func() bool {
+		s.call(http.MethodGet, "/v1/tenants/acme/refusals", "").into(t, &refusals)
+		return len(refusals.Refusals) == 1
+	})
+	if r := refusals.Refusals[0]; r.User != "bob" || r.Code != "connections_per_user" {
+		t.Errorf("refusal: got %+v, want bob and connections_per_user", r)
+	}
+	s.peer("acme", "alice")
+	// Who reconnects takes his own place again.
+	if err := second.ForceReconnect(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the second is back", func() bool { return second.Stats().Reconnects == 1 && second.Flush() == nil })
+	s.call(http.MethodGet, "/v1/tenants/acme/refusals", "").into(t, &refusals)
+	if n := len(refusals.Refusals); n != 1 {
+		t.Errorf("got %d refusals, want none for a reconnection", n)
+	}
+	first.Close()
+	eventually(t, "who left makes room", func() bool {
+		_, err := s.dial(s.NATS, "bob", token, nats.NoReconnect())
+		return err == nil
+	})
+}

@@ -24,6 +24,8 @@ const sqlIdentity = `
 SELECT t.tenant_id, t.account, t.status, t.limits, c.revoked_at IS NOT NULL,
   coalesce(u.user_id, ''), coalesce(u.kind, ''), coalesce(u.name, ''), coalesce(u.external_id, ''), coalesce(u.status, ''),
   coalesce(u.reason, ''), coalesce(u.password_hash, ''), coalesce(u.nkey, ''), coalesce(u.created_at, t.created_at),
+  CASE WHEN (t.limits->>'connections_per_user')::bigint > 0
+    THEN (SELECT count(*) FROM sessions x WHERE x.account = t.account AND x.user_id = u.user_id) ELSE 0 END,
   coalesce(s.key_id, ''), s.sealed, coalesce(s.key_version, 0), k.key_id IS NOT NULL, restricted.yes, rooms.list
 FROM (VALUES (0)) claim
 LEFT JOIN credentials c ON c.nkey = $4 AND $1 IN ('', c.tenant_id) AND $2 IN ('', c.user_id)
@@ -117,7 +119,7 @@ func scanIdentity(row pgx.CollectableRow) (i identityRow, err error) {
 	u, key := &i.User, &i.Signing
 	err = row.Scan(&i.Tenant, &i.Account, &i.Status, &i.Limits, &i.CredsRevoked,
 		&u.ID, &u.Kind, &u.Name, &u.ExternalID, &u.Status, &u.Reason, &u.PasswordHash, &u.NKey, &u.CreatedAt,
-		&key.KeyID, &key.Sealed, &key.Version, &i.tokenKnown, &i.Restricted, &i.Rooms)
+		&i.Connections, &key.KeyID, &key.Sealed, &key.Version, &i.tokenKnown, &i.Restricted, &i.Rooms)
 	if err == nil && key.KeyID == "" {
 		err = errNoSigningKey
 	}

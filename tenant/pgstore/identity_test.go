@@ -335,3 +335,22 @@ func TestIdentityListsAtMostSoManyRooms(t *testing.T) {
 	must(t, err)
 	want(t, "an old room that is named", len(old.Rooms), 1)
 }
+
+func TestIdentityCountsConnectionsWhereTheyAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	addTenant(t, s, "acme", "other")
+	addUser(t, s, userOf("acme", "alice"), userOf("acme", "bob"), userOf("other", "alice"))
+	for i, of := range [][2]string{{account("acme"), "alice"}, {account("acme"), "alice"}, {account("acme"), "bob"}, {account("other"), "alice"}} {
+		_, err := s.pool.Exec(within(t), `INSERT INTO sessions VALUES ('s', $1, $2, $3, 'token', 'a', now())`, i, of[0], of[1])
+		must(t, err)
+	}
+	for limit, open := range map[int64]int64{0: 0, 5: 2} {
+		row := tenantOf("acme")
+		row.Limits.ConnectionsPerUser = limit
+		write(t, s, "acme", func(ctx context.Context, x tenant.Tx) error { return x.UpdateTenant(ctx, row) })
+		got, err := s.Identity(within(t), tenant.Claim{Tenant: "acme", User: "alice"})
+		must(t, err)
+		want(t, fmt.Sprintf("connections with a limit of %d", limit), got.Connections, open)
+	}
+}
