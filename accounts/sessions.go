@@ -91,12 +91,13 @@ func take[T any](ctx context.Context, queue <-chan T) ([]T, error) {
 
 // Of two sessions of one connection in a batch, DISTINCT ON keeps one: ON CONFLICT may not meet a row twice.
 const insertSessions = `
-INSERT INTO sessions (server_id, cid, account, user_id, method, address, since)
-SELECT DISTINCT ON (s, c) s, c, a, u, m, d, t
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[]) AS x (s, c, a, u, m, d, t)
+INSERT INTO sessions (server_id, cid, account, user_id, method, key_id, token_id, address, since)
+SELECT DISTINCT ON (s, c) s, c, a, u, m, k, j, d, t
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[])
+  AS x (s, c, a, u, m, k, j, d, t)
 ORDER BY s, c, t DESC
-ON CONFLICT (server_id, cid) DO UPDATE SET account = excluded.account, user_id = excluded.user_id,
-  method = excluded.method, address = excluded.address, since = excluded.since`
+ON CONFLICT (server_id, cid) DO UPDATE SET account = excluded.account, user_id = excluded.user_id, method = excluded.method,
+  key_id = excluded.key_id, token_id = excluded.token_id, address = excluded.address, since = excluded.since`
 
 func (r *Recorder) write(ctx context.Context, batch []tenant.Session) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -104,13 +105,15 @@ func (r *Recorder) write(ctx context.Context, batch []tenant.Session) error {
 	n := len(batch)
 	servers, accounts, users := make([]string, n), make([]string, n), make([]string, n)
 	methods, addresses := make([]string, n), make([]string, n)
+	keys, tokens := make([]string, n), make([]string, n)
 	cids, since := make([]int64, n), make([]time.Time, n)
 	for i, s := range batch {
 		servers[i], accounts[i], users[i] = s.Server, s.Account, string(s.User)
 		methods[i], addresses[i] = string(s.Method), s.Address
+		keys[i], tokens[i] = s.Proof.Key, s.Proof.Token
 		cids[i], since[i] = int64(s.CID), s.Since //nolint:gosec // G115: a server counts connections from 1
 	}
-	_, err := r.pool.Exec(ctx, insertSessions, servers, cids, accounts, users, methods, addresses, since)
+	_, err := r.pool.Exec(ctx, insertSessions, servers, cids, accounts, users, methods, keys, tokens, addresses, since)
 	return err
 }
 

@@ -42,7 +42,7 @@ func (p *credsProof) offer() (offer, *refusal) {
 	if !nkeys.IsValidPublicUserKey(p.nkey) {
 		return o, refuseCredsForm
 	}
-	o.claim.Creds = p.nkey
+	o.claim.Creds, o.opened.Key = p.nkey, p.nkey
 	return o, nil
 }
 

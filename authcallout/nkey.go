@@ -26,7 +26,7 @@ func readNKey(opts *connect, nonce string) (offer, *refusal) {
 	if err != nil || len(key) != ed25519.PublicKeySize {
 		return o, refuseNKeyForm
 	}
-	o.claim.NKey = opts.NKey
+	o.claim.NKey, o.opened.Key = opts.NKey, opts.NKey
 	o.proof = nkeyProof{key: key, nonce: nonce, signature: readSignature(opts.Signature)}
 	return o, nil
 }

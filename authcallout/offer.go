@@ -20,6 +20,7 @@ const maxToken = 16 << 10
 type offer struct {
 	method tenant.Method
 	claim  tenant.Claim
+	opened tenant.Proof  // what the session is to be known by
 	proof  proof         // nil where the method is password
 	secret tenant.Secret // the password
 }

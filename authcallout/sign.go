@@ -43,7 +43,7 @@ func (c *Callout) admit(a *attempt, id *tenant.Identity, until time.Time) {
 	}
 	c.conf.Sessions.Record(tenant.Session{
 		Server: a.req.NATS.Server.ID, CID: a.req.NATS.Client.ID, Account: id.Account, User: id.User.ID,
-		Method: a.offer.method, Address: a.req.NATS.Client.Host, Since: c.conf.Now(),
+		Method: a.offer.method, Proof: a.offer.opened, Address: a.req.NATS.Client.Host, Since: c.conf.Now(),
 	})
 	c.metrics.decided(a, codeAdmitted, c.conf.Now())
 }

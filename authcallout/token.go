@@ -51,6 +51,7 @@ type tokenClaims struct {
 	Expires   *int64   `json:"exp"`
 	IssuedAt  *int64   `json:"iat"`
 	NotBefore *int64   `json:"nbf"`
+	ID        string   `json:"jti"`
 }
 
 // audience is a string or, as RFC 7519 allows, an array, here of one.
@@ -84,6 +85,7 @@ func readToken(token tenant.Secret) (offer, *refusal) {
 	}
 	p := &tokenProof{signed: token.Reveal()[:len(parts[0])+1+len(parts[1])]}
 	o.proof = p
+	o.opened.Token = claims.ID
 	wrongClaims := o.readClaims(&claims, p)
 	header, wrongHeader := readHeader(parts[0])
 	o.claim.TokenID = header.KeyID

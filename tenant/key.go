@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -161,14 +162,39 @@ func (s *Service) Keys(ctx context.Context, a Actor, t TenantID, p Page) ([]Key,
 	return s.store.Keys(ctx, t, p)
 }
 
-// RemoveKey ends a key: from the commit on it lets nobody in.
+// RemoveKey ends a key: from the commit on it lets nobody in, and what was opened with it is closed.
 func (s *Service) RemoveKey(ctx context.Context, a Actor, t TenantID, id string) error {
 	now := s.clock()
-	return s.write(ctx, a, t, func(tx Tx, _ Tenant) error {
+	var account string
+	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
+		account = row.Account
 		k, err := tx.RemoveKey(ctx, t, id, now)
 		if err != nil {
 			return err
 		}
+		if err := s.sweepLater(ctx, tx, SweepKey{t, id}, now); err != nil {
+			return err
+		}
 		return audit(ctx, tx, a, now, t, "key.remove", "key:"+id, k, nil)
 	})
+	if err != nil {
+		return err
+	}
+	if _, err := s.accounts.KickProof(ctx, account, Proof{Key: id}); err != nil {
+		return later("the key is removed and lets nobody in", err)
+	}
+	return nil
+}
+
+// SweepKey closes what is still open of a removed key. Keys never come back, so there is no row to read.
+func (s *Service) SweepKey(ctx context.Context, j SweepKey) error {
+	t, err := s.store.Tenant(ctx, j.Tenant)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.accounts.KickProof(ctx, t.Account, Proof{Key: j.Key})
+	return err
 }

@@ -60,6 +60,31 @@ func TestAPIKeys(t *testing.T) {
 	}
 }
 
+// REV-15: what a removed key opened is closed at once, and looked for again by a job.
+func TestARemovedKeyClosesWhatItOpened(t *testing.T) {
+	t.Parallel()
+	d := furnished(t)
+	ctx, op := t.Context(), tenant.Operator()
+	for _, fails := range []bool{false, true} {
+		k, _, err := d.AddKey(ctx, op, "acme", tenant.KeySpec{Kind: tenant.KeyAPI, Name: "bot", Scopes: tenant.AllScopes})
+		d.must(err)
+		d.fails["kick key "+k.ID] = fails
+		err = d.RemoveKey(ctx, op, "acme", k.ID)
+		if fails {
+			d.wantUnavailable(err)
+		} else {
+			d.must(err)
+		}
+		d.wantDid("kick key " + k.ID)
+		if jobs := d.jobs(); jobs[len(jobs)-1] != "sweep_key" {
+			t.Errorf("got the jobs %v, want sweep_key at their end", jobs)
+		}
+		delete(d.fails, "kick key "+k.ID)
+		d.must(d.SweepKey(ctx, tenant.SweepKey{Tenant: "acme", Key: k.ID}))
+		d.wantDid("kick key " + k.ID)
+	}
+}
+
 // A key that is used all the time is written down once a minute.
 func TestUseOfAnAPIKeyIsNotedCoarsely(t *testing.T) {
 	t.Parallel()

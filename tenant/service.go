@@ -23,6 +23,9 @@ type Accounts interface {
 	// closes all, also one that is half-way in; else only those that began before that time,
 	// since later ones were decided on newer rows.
 	Kick(ctx context.Context, account string, u UserID, before time.Time) (closed int, err error)
+	// KickProof closes the connections of an account that were opened with a key, with a token, or,
+	// where the proof has both, with a token of that key.
+	KickProof(ctx context.Context, account string, p Proof) (closed int, err error)
 	// Admit ends the effect that Kick has on connections that are half-way in.
 	Admit(account string, u UserID)
 	// KickAll closes every connection of an account.

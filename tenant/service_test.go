@@ -65,6 +65,10 @@ func (f *fakeAccounts) Kick(_ context.Context, _ string, u tenant.UserID, _ time
 	return 2, f.do("kick " + string(u))
 }
 
+func (f *fakeAccounts) KickProof(_ context.Context, _ string, p tenant.Proof) (int, error) {
+	return 1, f.do("kick key " + p.Key)
+}
+
 func (f *fakeAccounts) Admit(_ string, u tenant.UserID) { _ = f.do("admit " + string(u)) }
 
 func (f *fakeAccounts) KickAll(context.Context, string) (int, error) { return 2, f.do("kick all") }

@@ -143,6 +143,11 @@ type (
 	EndMutes struct {
 		Tenant TenantID `json:"tenant"`
 	}
+	// SweepKey closes the connections that were opened with a removed key.
+	SweepKey struct {
+		Tenant TenantID `json:"tenant"`
+		Key    string   `json:"key"`
+	}
 	// SweepTenant closes all connections of a tenant that is not active.
 	SweepTenant struct {
 		Tenant TenantID `json:"tenant"`
@@ -164,6 +169,7 @@ func (PushClaims) Kind() string    { return "push_claims" }
 func (EnsureStream) Kind() string  { return "ensure_stream" }
 func (SweepUser) Kind() string     { return "sweep_user" }
 func (RefreshUser) Kind() string   { return "refresh_user" }
+func (SweepKey) Kind() string      { return "sweep_key" }
 func (SweepTenant) Kind() string   { return "sweep_tenant" }
 func (EndMutes) Kind() string      { return "end_mutes" }
 func (PublishEvents) Kind() string { return "publish_events" }

@@ -144,8 +144,15 @@ type Session struct {
 	Account string
 	User    UserID
 	Method  Method
+	Proof   Proof
 	Address string
 	Since   time.Time
+}
+
+// A Proof is what a connection was opened with, as far as that can be taken back by itself.
+type Proof struct {
+	Key   string // id of the tenant's key, or public nkey of the user or his credential; empty: neither
+	Token string // jti of the token; empty: none
 }
 
 // A Refusal is a connection that was not let in, and why, for the tenant's admins.
