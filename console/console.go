@@ -1,4 +1,4 @@
-// Package console is the HTTP API. It finds out who asks, what for and whether he
+// Package console is the HTTP API and the web console. It finds out who asks, what for and whether he
 // may see it, refuses what is malformed or too large, and puts answers into their
 // form; every decision about tenants is the service's. It must not open keys, sign,
 // talk to NATS, or touch any table but its own of idempotent answers.
@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,7 +32,7 @@ type Service interface {
 	Watch
 }
 
-// Config of the console. All fields are required.
+// Config of the console. All fields but Web are required.
 type Config struct {
 	Service       Service
 	Messages      Messages
@@ -39,6 +40,7 @@ type Config struct {
 	DB            *pgxpool.Pool // holds the table idempotency
 	Log           *slog.Logger
 	Metrics       prometheus.Registerer
+	Web           *WebConfig // nil: the API alone
 }
 
 func (c Config) check() error {
@@ -68,9 +70,24 @@ type console struct {
 	mux      *http.ServeMux
 }
 
-// New returns the handler of the API. It has no goroutines of its own.
+// New returns the handler of the API under /v1 and of the web console elsewhere. It has no
+// goroutines of its own.
 func New(c Config) (http.Handler, error) {
-	return newConsole(c)
+	api, err := newConsole(c)
+	if err != nil || c.Web == nil {
+		return api, err
+	}
+	pages, err := newWeb(api, *c.Web)
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, v1+"/") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	}), nil
 }
 
 func newConsole(cfg Config) (*console, error) {

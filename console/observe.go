@@ -22,11 +22,17 @@ const unrouted = "none"
 // ServeHTTP answers a request, and logs and counts it once. Neither the path nor the
 // query is logged: they are the client's, and people put secrets there.
 func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.observe(w, r, func(http.Header) {}, c.dispatch)
+}
+
+// observe has a request answered; headers adds to those that every answer has.
+func (c *console) observe(w http.ResponseWriter, r *http.Request, headers func(http.Header), serve http.HandlerFunc) {
 	begun := time.Now()
 	call := &call{id: rand.Text()}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
 	out := &response{ResponseWriter: w}
 	secureHeaders(out.Header(), call.id)
+	headers(out.Header())
 	defer func() {
 		if p := recover(); p != nil {
 			c.recovered(out, call, p)
@@ -36,7 +42,7 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		c.record(r, out, call, time.Since(begun))
 	}()
-	c.dispatch(out, r)
+	serve(out, r)
 }
 
 func secureHeaders(h http.Header, requestID string) {

@@ -194,7 +194,7 @@ const maxEmail = 254 // bytes, RFC 5321
 
 // parseEmail returns the address in the form that is compared.
 func parseEmail(f faults, field, s string) string {
-	s = strings.ToLower(strings.TrimSpace(s))
+	s = NormalEmail(s)
 	local, domain, ok := strings.Cut(s, "@")
 	ok = ok && local != "" && domain != "" && !strings.ContainsAny(domain, "@ ") && !strings.ContainsAny(local, " ") && len(s) <= maxEmail
 	f.check(ok, field, "must be an e-mail address, as ada@example.com")
@@ -203,3 +203,6 @@ func parseEmail(f faults, field, s string) string {
 	}
 	return s
 }
+
+// NormalEmail is an address in the form that is compared.
+func NormalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

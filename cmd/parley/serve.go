@@ -26,6 +26,8 @@ type serveCmd struct {
 	TLSKey        string     `name:"tls-key" help:"Its key, PEM." env:"PARLEY_TLS_KEY" placeholder:"FILE"`
 	TLSClientCA   string     `name:"tls-client-ca" help:"CAs of the client certificates that the NATS and WebSocket ports ask for, PEM. Without it only the NATS port asks, for any; Chromium takes no WebSocket that asks." env:"PARLEY_TLS_CLIENT_CA" placeholder:"FILE"`
 	MasterKeyFile string     `help:"File of the key that seals all others; master.key in the data folder when not given." env:"PARLEY_MASTER_KEY_FILE" placeholder:"FILE"`
+	PublicURL     string     `name:"public-url" help:"Where browsers find the console, as https://chat.example.com; links are made of it. The HTTP address when not given." env:"PARLEY_PUBLIC_URL" placeholder:"URL"`
+	SignUp        string     `help:"Who may sign up in the console: open (everybody), invite (who has a link) or closed (nobody but operators)." env:"PARLEY_SIGN_UP" default:"invite" placeholder:"WHO"`
 	DatabaseURL   string     `help:"Postgres server; a private one in the data folder when not given." env:"PARLEY_DATABASE_URL" placeholder:"URL"`
 }
 
@@ -34,6 +36,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		Data: c.Data, HTTP: c.HTTP, NATS: c.NATS, WS: c.WS, Metrics: c.Metrics,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TLSClientCA: c.TLSClientCA,
 		MasterKeyFile: c.MasterKeyFile, DatabaseURL: c.DatabaseURL,
+		PublicURL: c.PublicURL, SignUp: c.SignUp,
 		Logger: slog.New(slog.NewTextHandler(std.err, nil)),
 		Out:    std.out,
 	})

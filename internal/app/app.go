@@ -67,6 +67,7 @@ type app struct {
 	store    *pgstore.Store
 	chat     *chat.Chat
 	service  *tenant.Service
+	people   *tenant.People
 
 	stops  []stopper  // in the order of starting
 	failed chan error // the first part that ended by itself
@@ -196,6 +197,9 @@ func (a *app) startRoles(ctx context.Context) error {
 		return err
 	}
 	rooms.Service = a.service
+	if a.people, err = tenant.NewPeople(tenant.PeopleConfig{Store: a.store, Service: a.service, Passwords: hasher, SignUp: tenant.SignUp(a.SignUp)}); err != nil {
+		return err
+	}
 	if err := a.chat.EnsureAll(ctx); err != nil { // memory streams went with the last process
 		return err
 	}

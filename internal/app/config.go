@@ -7,7 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
+
+	"parley/tenant"
 )
 
 // Config of a server. The zero value of an address is not valid: the command line holds the defaults.
@@ -22,6 +25,8 @@ type Config struct {
 	TLSClientCA   string // PEM file of CAs whose client certificates the NATS ports ask for
 	MasterKeyFile string // "": master.key in Data
 	DatabaseURL   string // "": a private Postgres in Data
+	PublicURL     string // of the console in links; "": the http address
+	SignUp        string // open, invite or closed
 	Logger        *slog.Logger
 	Out           io.Writer // where `parley ready` is printed
 }
@@ -46,7 +51,21 @@ func (c Config) check() error {
 	if c.DatabaseURL != "" && !strings.HasPrefix(c.DatabaseURL, "postgres://") && !strings.HasPrefix(c.DatabaseURL, "postgresql://") {
 		fault("database-url", "must begin with postgres://")
 	}
+	switch tenant.SignUp(c.SignUp) {
+	case tenant.SignUpOpen, tenant.SignUpInvite, tenant.SignUpClosed:
+	default:
+		fault("sign-up", "%q must be open, invite or closed", c.SignUp)
+	}
+	if c.PublicURL != "" && !isOrigin(c.PublicURL) {
+		fault("public-url", "%q must be https://HOST, or http://HOST, with nothing behind the host and port", c.PublicURL)
+	}
 	return errors.Join(faults...)
+}
+
+// isOrigin reports whether s is an address of a web site's front door.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
 }
 
 // listen opens the address of a flag, and says which flag to change where it is taken.

@@ -19,6 +19,9 @@ const (
 	RunInfoFile = "run.json"
 	// OperatorTokenFile holds the operator's API token, mode 0600.
 	OperatorTokenFile = "operator.token"
+	// OperatorLinkFile holds the link by which the first operator signs up in the console, mode 0600.
+	// It is there only while there is no operator.
+	OperatorLinkFile = "operator.link"
 )
 
 // RunInfo is the content of RunInfoFile: URLs, and the id of the process.

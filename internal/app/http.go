@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -55,19 +57,11 @@ func closing(l net.Listener) func(context.Context) error {
 }
 
 // startHTTP opens the API and the metrics, and tells that all is ready.
-func (a *app) startHTTP(_ context.Context, l listeners) error {
+func (a *app) startHTTP(ctx context.Context, l listeners) error {
 	token, err := a.dir.operatorToken()
 	if err != nil {
 		return err
 	}
-	handler, err := console.New(console.Config{
-		Service: a.service, Messages: a.chat, OperatorToken: token, DB: a.pool, Log: a.Logger, Metrics: a.registry,
-	})
-	if err != nil {
-		return err
-	}
-	a.serve("http", console.NewServer(handler, a.Logger), l.http)
-	a.serve("metrics", &http.Server{Handler: a.health(), ReadHeaderTimeout: 5 * time.Second}, l.metrics)
 	run := RunInfo{
 		HTTP: "http://" + l.http.Addr().String(), NATS: a.server.ClientURL(), WS: a.server.WebsocketURL(),
 		Metrics: "http://" + l.metrics.Addr().String(),
@@ -78,7 +72,20 @@ func (a *app) startHTTP(_ context.Context, l listeners) error {
 			return err
 		}
 	}
-	return a.ready(run)
+	public := strings.TrimRight(cmp.Or(a.PublicURL, run.HTTP), "/")
+	handler, err := console.New(console.Config{
+		Service: a.service, Messages: a.chat, OperatorToken: token, DB: a.pool, Log: a.Logger, Metrics: a.registry,
+		Web: &console.WebConfig{People: a.people, PublicURL: public, NATSURL: run.NATS, WSURL: run.WS},
+	})
+	if err != nil {
+		return err
+	}
+	a.serve("http", console.NewServer(handler, a.Logger), l.http)
+	a.serve("metrics", &http.Server{Handler: a.health(), ReadHeaderTimeout: 5 * time.Second}, l.metrics)
+	if err := a.ready(run); err != nil {
+		return err
+	}
+	return a.inviteOperator(ctx, public)
 }
 
 func (a *app) serve(name string, s *http.Server, l net.Listener) {

@@ -18,7 +18,8 @@ func startParley(dir string) (ready, func() error, error) {
 	const free = "127.0.0.1:0"
 	go func() {
 		ended <- app.Run(ctx, app.Config{
-			Data: dir, HTTP: free, NATS: free, WS: free, Metrics: free, Out: answers,
+			SignUp: "closed",
+			Data:   dir, HTTP: free, NATS: free, WS: free, Metrics: free, Out: answers,
 			Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		})
 	}()

@@ -1,0 +1,61 @@
+package console
+
+import (
+	"parley/console/ui"
+	"parley/tenant"
+)
+
+func passwordForm() ui.Form {
+	return ui.Form{Action: "/account/password", Submit: "Change the password", Fields: []ui.Field{
+		{Name: "old", Label: "Your password", Type: "password", Autocomplete: "current-password"},
+		{Name: "password", Label: "New password", Type: "password", Autocomplete: "new-password", Hint: "At least 8 characters."},
+	}}
+}
+
+func (w *web) showAccount(q *request) (ui.View, error) { return w.accountView(q, passwordForm()) }
+
+func (w *web) accountView(q *request, password ui.Form) (ui.View, error) {
+	logins, err := w.people.Logins(q.Context(), *q.who)
+	if err != nil {
+		return nil, err
+	}
+	who := q.who.Profile
+	v := &ui.Account{
+		Page: ui.Page{Title: "Your account", Area: "account"}, Name: who.Name, Since: who.CreatedAt, Password: password,
+		EndOther: ui.Button{Action: "/account/logins/end-others", Label: "End all others"},
+	}
+	for _, l := range logins {
+		v.Logins = append(v.Logins, ui.LoginRow{
+			Agent: l.Agent, Address: l.Address, Since: l.CreatedAt, Seen: l.SeenAt, Current: l.ID == q.who.Login.ID,
+			End: ui.Button{Action: "/account/logins/" + l.ID + "/end", Label: "End"},
+		})
+	}
+	return v, nil
+}
+
+func (w *web) doPassword(q *request) (outcome, error) {
+	form := passwordForm()
+	again := func() (ui.View, error) { return w.accountView(q, form) }
+	who := q.who.Profile.Email
+	if !w.throttle.try(who, q.browser().Address) { // a session left open is not the password
+		return q.correct(&form, tooMany(), again)
+	}
+	secret, err := w.people.ChangePassword(q.Context(), *q.who, tenant.Secret(q.PostFormValue("old")), tenant.Secret(q.PostFormValue("password")), q.browser())
+	if err != nil {
+		return q.correct(&form, err, again)
+	}
+	w.throttle.right(who, q.browser().Address)
+	return outcome{to: "/account", said: "Your password is changed, and your other sessions have ended.", cookie: w.loggedIn(secret)}, nil
+}
+
+func (w *web) doEndLogin(q *request) (outcome, error) {
+	id := q.PathValue("login")
+	if id == q.who.Login.ID {
+		return w.doLogout(q)
+	}
+	return to("/account", "The session has ended."), w.people.EndLogin(q.Context(), *q.who, id)
+}
+
+func (w *web) doEndOthers(q *request) (outcome, error) {
+	return to("/account", "All other sessions have ended."), w.people.EndOtherLogins(q.Context(), *q.who)
+}

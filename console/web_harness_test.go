@@ -1,0 +1,223 @@
+package console
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/internal/pgtest"
+	"parley/tenant"
+	"parley/tenant/pgstore"
+)
+
+// stand stands in for the servers, the streams and the hasher: all they are asked succeeds.
+type stand struct{ tenant.Accounts }
+
+func (stand) NewAccount() (string, []tenant.SealedKey, error) {
+	a := "A" + newOnce()
+	return a, []tenant.SealedKey{{Account: a, KeyID: a + "-signing", Purpose: "signing", Sealed: []byte("x"), Version: 1}}, nil
+}
+func (stand) Push(context.Context, tenant.TenantID) error                      { return nil }
+func (stand) Ensure(context.Context, tenant.Tenant, tenant.Class) error        { return nil }
+func (stand) Admit(string, tenant.UserID)                                      {}
+func (stand) KickAll(context.Context, string) (int, error)                     { return 0, nil }
+func (stand) Notify(context.Context, string, tenant.UserID, string, any) error { return nil }
+func (stand) Kick(context.Context, string, tenant.UserID, time.Time) (int, error) {
+	return 3, nil
+}
+func (stand) Token(context.Context, tenant.Tenant, tenant.UserID, time.Time, time.Time) (tenant.Secret, error) {
+	return "the-secret-token", nil
+}
+func (stand) Creds(context.Context, tenant.TenantID, tenant.UserID) (string, tenant.Secret, error) {
+	return "U" + newOnce(), "the-secret-creds", nil
+}
+func (stand) Connections(context.Context, string, tenant.UserID) ([]tenant.Connection, error) {
+	return []tenant.Connection{{User: "alice", Method: tenant.MethodToken, Address: "192.0.2.7:4000", Server: "N1", Since: time.Now()}}, nil
+}
+func (stand) Hash(_ context.Context, p tenant.Secret) (tenant.Secret, error) {
+	return "hash of " + p, nil
+}
+func (stand) Matches(_ context.Context, p, hash tenant.Secret) (bool, error) {
+	return hash == "hash of "+p, nil
+}
+
+// A site is the web console on a port, over a real database.
+type site struct {
+	t      *testing.T
+	url    string
+	pool   *pgxpool.Pool
+	people *tenant.People
+	desk   *tenant.Service
+	web    *web
+	log    *logBuffer
+}
+
+func newSite(t *testing.T, policy tenant.SignUp) *site {
+	t.Helper()
+	s := &site{t: t, pool: pgtest.NewPool(t), log: &logBuffer{}}
+	log := slog.New(slog.NewJSONHandler(s.log, nil))
+	store, err := pgstore.New(pgstore.Config{Pool: s.pool, Logger: log})
+	s.must(err)
+	s.desk, err = tenant.NewService(tenant.Config{Store: store, Accounts: stand{}, Streams: stand{}, Passwords: stand{}})
+	s.must(err)
+	s.people, err = tenant.NewPeople(tenant.PeopleConfig{Store: store, Service: s.desk, Passwords: stand{}, SignUp: policy})
+	s.must(err)
+	srv := httptest.NewUnstartedServer(nil)
+	s.url = "http://" + srv.Listener.Addr().String()
+	api, err := newConsole(Config{
+		Service: s.desk, Messages: fakeMessages{newFake(t)}, OperatorToken: operatorToken, DB: s.pool, Log: log, Metrics: prometheus.NewRegistry(),
+	})
+	s.must(err)
+	s.web, err = newWeb(api, WebConfig{People: s.people, PublicURL: s.url, NATSURL: "nats://127.0.0.1:4222", WSURL: "ws://127.0.0.1:8443"})
+	s.must(err)
+	srv.Config = NewServer(s.web, slog.New(slog.DiscardHandler))
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return s
+}
+
+func (s *site) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// A surfer is a browser without scripts: it keeps cookies, and follows no redirect.
+type surfer struct {
+	*site
+	cookies map[string]string
+	last    string // the page that it is on
+}
+
+func (s *site) surfer() *surfer { return &surfer{site: s, cookies: map[string]string{}} }
+
+func (b *surfer) send(method, path, body string, headers ...string) reply {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
+	b.must(err)
+	for name, value := range b.cookies {
+		req.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", b.url)
+	}
+	if b.last != "" {
+		req.Header.Set("Referer", b.url+b.last)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+		if headers[i+1] == "" {
+			req.Header.Del(headers[i])
+		}
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	b.must(err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	b.must(err)
+	for _, c := range res.Cookies() {
+		b.cookies[c.Name] = c.Value
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		}
+	}
+	return reply{res.StatusCode, res.Header, string(text)}
+}
+
+func (b *surfer) get(path string) reply {
+	b.t.Helper()
+	got := b.send(http.MethodGet, path, "")
+	b.last = path
+	return got
+}
+
+// post sends names and values in turn.
+func (b *surfer) post(path string, fields ...string) reply {
+	b.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	return b.send(http.MethodPost, path, form.Encode())
+}
+
+// goes wants a redirect and follows it.
+func (b *surfer) goes(what string, got reply, to string) reply {
+	b.t.Helper()
+	if got.status != http.StatusSeeOther || got.header.Get("Location") != to {
+		b.t.Fatalf("%s: got %d to %q, want 303 to %q\n%s", what, got.status, got.header.Get("Location"), to, got.body)
+	}
+	return b.get(to)
+}
+
+// shows wants a page with a status and some of its text.
+func (b *surfer) shows(what string, got reply, status int, texts ...string) {
+	b.t.Helper()
+	if got.status != status {
+		b.t.Errorf("%s: got %d, want %d\n%s", what, got.status, status, got.body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(got.body, text) {
+			b.t.Errorf("%s: got a page without %q\n%s", what, text, got.body)
+		}
+	}
+}
+
+const password = "correct horse"
+
+// join signs a person up by a link (empty: without one).
+func (s *site) join(link tenant.Secret, email string) *surfer {
+	s.t.Helper()
+	secret, err := s.people.Join(s.t.Context(), link, tenant.NewPerson{Email: email, Password: password}, tenant.Browser{})
+	s.must(err)
+	b := s.surfer()
+	b.cookies[sessionCookie] = secret.Reveal()
+	return b
+}
+
+func (b *surfer) principal() tenant.Principal {
+	b.t.Helper()
+	p, err := b.people.Principal(b.t.Context(), tenant.Secret(b.cookies[sessionCookie]))
+	b.must(err)
+	return p
+}
+
+// operator signs the first operator up.
+func (s *site) operator() *surfer {
+	s.t.Helper()
+	link, _, err := s.people.FirstOperator(s.t.Context())
+	s.must(err)
+	return s.join(link, "op@example.com")
+}
+
+// owner signs a person up and makes a tenant of his.
+func (s *site) owner(id string) *surfer {
+	s.t.Helper()
+	b := s.join("", id+"-owner@example.com")
+	b.goes("make the tenant", b.post("/tenants/new", "name", id, "id", id, "timezone", "UTC"), "/t/"+id+"/connect")
+	return b
+}
+
+var onceWord = regexp.MustCompile(`name="once" value="([^"]+)"`)
+
+// onceOf is the word that makes the first form of a page count once.
+func onceOf(t *testing.T, page reply) string {
+	t.Helper()
+	m := onceWord.FindStringSubmatch(page.body)
+	if m == nil {
+		t.Fatalf("got a page without a word that makes its form count once:\n%s", page.body)
+	}
+	return m[1]
+}
