@@ -21,7 +21,10 @@ import (
 )
 
 // stand stands in for the servers, the streams and the hasher: all they are asked succeeds.
-type stand struct{ tenant.Accounts }
+type stand struct {
+	tenant.Accounts // what no page asks for
+	tenant.Streams
+}
 
 func (stand) NewAccount() (string, []tenant.SealedKey, error) {
 	a := "A" + newOnce()
