@@ -69,15 +69,13 @@ func (c *Client) ask(ctx context.Context, op string, raw []byte) ([]byte, error)
 
 func decodeAnswer(op string, raw []byte, out any) error {
 	var head struct {
-		OK      *bool       `json:"ok"`
-		Code    tenant.Code `json:"code"`
-		Message string      `json:"message"`
+		OK *bool `json:"ok"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil || head.OK == nil {
 		return newError(tenant.CodeInternal, err, "the answer to %s has another form than the chat service's", op)
 	}
 	if !*head.OK {
-		return &Error{Code: head.Code, Message: head.Message}
+		return decodeRefusal(op, raw)
 	}
 	if out == nil {
 		return nil
@@ -86,4 +84,16 @@ func decodeAnswer(op string, raw []byte, out any) error {
 		return newError(tenant.CodeInternal, err, "the answer to %s has another form than this client knows", op)
 	}
 	return nil
+}
+
+func decodeRefusal(op string, raw []byte) error {
+	var r struct {
+		Code    tenant.Code       `json:"code"`
+		Message string            `json:"message"`
+		Fields  map[string]string `json:"fields"`
+	}
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return newError(tenant.CodeInternal, err, "the refusal of %s has another form than the chat service's", op)
+	}
+	return &Error{Code: r.Code, Message: r.Message, Fields: r.Fields}
 }

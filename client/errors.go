@@ -12,8 +12,9 @@ import (
 // An Error is the answer to something that the user may not do or that can't be
 // done now: from the chat service, the stream or the server.
 type Error struct {
-	Code    tenant.Code // as "forbidden", "not_found", "too_large", "unavailable"
-	Message string      // a sentence for people
+	Code    tenant.Code       // as "forbidden", "not_found", "too_large", "unavailable"
+	Message string            // a sentence for people
+	Fields  map[string]string // what is wrong with each field of a request, where Code is "invalid"
 	cause   error
 }
 

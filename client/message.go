@@ -51,13 +51,39 @@ type Attachment struct {
 	Size int64  `json:"size"`
 }
 
-// An Event is what the platform says in a room: "joined", "left", "edited", "deleted", and more.
+// What an Event can be about. Beside each: the fields that it has.
+const (
+	EventCreated  = "created"  // By
+	EventJoined   = "joined"   // User
+	EventLeft     = "left"     // User
+	EventInvited  = "invited"  // By, User
+	EventRemoved  = "removed"  // By, User, Reason
+	EventBanned   = "banned"   // By, User, On, Until, Reason
+	EventMuted    = "muted"    // By, User, On, Until, Reason
+	EventRole     = "role"     // By, User, Role
+	EventEdited   = "edited"   // By, Seq, Text
+	EventDeleted  = "deleted"  // By, Seq
+	EventReaction = "reaction" // By, Seq, Emoji, On
+	EventPinned   = "pinned"   // By, Seq, On
+	EventFrozen   = "frozen"   // By, On
+	EventArchived = "archived" // By, On
+	EventSettings = "settings" // By; Raw has the settings that changed
+)
+
+// An Event is what the platform says in a room. Type says which fields are set; there may
+// be types that this client does not know.
 type Event struct {
-	Type string
-	User string          // whom it is about, where it is about one
-	By   string          // who did it, where that is another
-	Seq  uint64          // which message it is about, where it is about one
-	Raw  json.RawMessage // all of it
+	Type   string
+	User   string // whom it is about
+	By     string // who did it; "": the tenant's backend or an admin
+	Seq    uint64 // which message it is about
+	Text   string
+	Emoji  string
+	Role   tenant.Role
+	On     bool // false where it ended
+	Until  time.Time
+	Reason string
+	Raw    json.RawMessage // all of it
 }
 
 // body is the JSON of a live message.
@@ -162,9 +188,12 @@ func parseEvent(raw []byte) (*Event, error) {
 	// The fields differ from event to event; one of another type leaves the rest as it is.
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err == nil {
-		_ = json.Unmarshal(fields["user"], &e.User)
-		_ = json.Unmarshal(fields["by"], &e.By)
-		_ = json.Unmarshal(fields["seq"], &e.Seq)
+		for name, into := range map[string]any{
+			"user": &e.User, "by": &e.By, "seq": &e.Seq, "text": &e.Text, "emoji": &e.Emoji,
+			"role": &e.Role, "on": &e.On, "until": &e.Until, "reason": &e.Reason,
+		} {
+			_ = json.Unmarshal(fields[name], into)
+		}
 	}
 	return e, nil
 }

@@ -251,6 +251,16 @@ var plainOps = map[string]func(r *caseRun, s step) (any, error){
 	"next": func(r *caseRun, s step) (any, error) {
 		return r.next(r.streams[s.text("stream")], int(s.number("n")), s.yes("events")) //nolint:gosec // G115: a few
 	},
+	"event": func(r *caseRun, s step) (any, error) {
+		m, err := take(r.streams[s.text("stream")].Messages(), func(m client.Message) bool {
+			var plain any
+			return m.Event != nil && convert(m.Event.Raw, &plain) == nil && differs(s["want"], plain, "") == ""
+		})
+		if err != nil {
+			return nil, err
+		}
+		return m.Event.Raw, nil
+	},
 	"end": func(r *caseRun, s step) (any, error) {
 		l := r.streams[s.text("stream")]
 		for range l.Messages() {
@@ -354,6 +364,22 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 		}
 		n, err := count(ctx)
 		return map[string]any{"unread": n}, err
+	},
+	"edit": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		m, err := u.Edit(ctx, named(s), s.number("seq"), s.text("text"))
+		return messageOf(m), err
+	},
+	"delete": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		m, err := u.Delete(ctx, named(s), s.number("seq"))
+		return messageOf(m), err
+	},
+	"react": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		run := u.React
+		if on, given := s["on"].(bool); given && !on {
+			run = u.Unreact
+		}
+		m, err := run(ctx, named(s), s.number("seq"), s.text("emoji"))
+		return messageOf(m), err
 	},
 	"listen": func(ctx context.Context, r *caseRun, u *caseUser, s step) (any, error) {
 		room, err := u.known(ctx, s)

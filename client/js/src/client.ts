@@ -206,6 +206,30 @@ export class Client {
     send(this.#link, room, draft);
   }
 
+  /** Replaces the text of one of the user's own messages. The others learn it from the event "edited". */
+  edit(room: RoomRef, seq: number, text: string): Promise<Message> {
+    return this.#change("edit", { room: idOf(room), seq, text });
+  }
+
+  /** Takes the text of a message away: of one's own, or as a moderator of anybody's. Its place stays. */
+  delete(room: RoomRef, seq: number): Promise<Message> {
+    return this.#change("delete", { room: idOf(room), seq });
+  }
+
+  /** Adds the user's reaction to a message, or takes it back; emoji is exactly one. */
+  react(room: RoomRef, seq: number, emoji: string, on = true): Promise<Message> {
+    return this.#change("react", { room: idOf(room), seq, emoji, remove: !on });
+  }
+
+  /** Asks for an operation that answers with the message as it is then. */
+  async #change<O extends "edit" | "delete" | "react">(op: O, request: Operations[O][0]): Promise<Message> {
+    const m = parseStored((await this.call(op, request)).message);
+    if (m === undefined) {
+      throw new ParleyError("internal", `the answer to ${op} has another form than this client knows`);
+    }
+    return m;
+  }
+
   /** Tells the others in a room that the user types, or has stopped. It may get lost. */
   typing(room: Room, typing: boolean): void {
     this.stopped.throwIfAborted();

@@ -51,15 +51,28 @@ export interface Attachment {
   size?: number;
 }
 
-/** What the platform says in a room: "joined", "left", "edited", "deleted", and more. */
+/** What the platform says in a room. event says which fields are set; there may be others than these. */
 export interface Event {
+  /**
+   * created (by), joined (user), left (user), invited (by, user), removed (by, user, reason), banned and muted (by,
+   * user, on, until, reason), role (by, user, role), edited (by, seq, text), deleted (by, seq), reaction (by, seq,
+   * emoji, on), pinned (by, seq, on), frozen and archived (by, on), settings (by, and what changed).
+   */
   event: string;
-  /** Whom it is about, where it is about one. */
+  /** Whom it is about. */
   user?: string;
-  /** Who did it, where that is another. */
+  /** Who did it; absent: the tenant's backend or an admin. */
   by?: string;
-  /** Which message it is about, where it is about one. */
+  /** Which message it is about. */
   seq?: number;
+  text?: string;
+  emoji?: string;
+  role?: string;
+  /** False where it ended. */
+  on?: boolean;
+  /** RFC 3339. */
+  until?: string;
+  reason?: string;
   [field: string]: unknown;
 }
 

@@ -54,6 +54,10 @@ interface InRoom {
   room: string;
 }
 
+interface OfMessage extends InRoom {
+  seq: number;
+}
+
 /** What each operation takes, and answers beside "ok". */
 export interface Operations {
   whoami: [request: Record<string, never>, answer: Me];
@@ -67,5 +71,8 @@ export interface Operations {
     answer: { messages: unknown[]; more: boolean },
   ];
   read: [request: InRoom & { seq: number }, answer: { unread: number; read: number }];
+  edit: [request: OfMessage & { text: string }, answer: { message: unknown }];
+  delete: [request: OfMessage, answer: { message: unknown }];
+  react: [request: OfMessage & { emoji: string; remove?: boolean }, answer: { message: unknown }];
   unread: [request: Partial<InRoom>, answer: { unread: number; rooms: Unread[] }];
 }

@@ -197,6 +197,9 @@ class Run {
       return { ...summary(messages), more };
     },
     read: async (s) => ({ unread: await this.#user(s).client.read(s.room, s.seq) }),
+    edit: async (s) => plain(await this.#user(s).client.edit(s.room, s.seq, s.text)),
+    delete: async (s) => plain(await this.#user(s).client.delete(s.room, s.seq)),
+    react: async (s) => plain(await this.#user(s).client.react(s.room, s.seq, s.emoji, s.on)),
     unread: (s) => this.#user(s).client.unread(s.room),
 
     listen: async (s) => {
@@ -216,6 +219,7 @@ class Run {
       }
       return summary(got);
     },
+    event: async (s) => (await this.#stream(s).messages.take((m) => m.event !== undefined && differs(s.want, m.event, "") === "")).event,
     end: async (s) => errorOf(await this.#stream(s).end),
 
     typing: async (s) => this.#user(s).client.typing(await this.#room(s), s.on),
@@ -263,11 +267,14 @@ function draft(d: Value): Draft {
 const codeOf = (e: unknown) => (e instanceof ParleyError ? e.code : String(e));
 const errorOf = (e: unknown) => (e instanceof ParleyError ? { code: e.code, message: e.message } : { code: String(e) });
 
+/** A message in the form that the cases speak of. */
+const plain = (m: Message) => ({ ...m, edited: m.edited !== undefined, deleted: m.deleted !== undefined });
+
 /** Messages in the form that the cases speak of. Events don't count among texts. */
 function summary(all: Message[]): Value {
   const said = all.filter((m) => m.sender !== System);
   return {
-    messages: said.map((m) => ({ ...m, edited: m.edited !== undefined, deleted: m.deleted !== undefined })),
+    messages: said.map(plain),
     texts: said.map((m) => m.text),
     senders: said.map((m) => m.sender),
     events: all.filter((m) => m.sender === System).map((m) => m.event),
