@@ -60,7 +60,7 @@ const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, t.account, r.
 	coalesce((SELECT why FROM mutes WHERE tenant_id = $1 AND user_id = $3 AND room_id IN ('', $2) AND (until > now() OR until IS NULL)
 		ORDER BY room_id DESC LIMIT 1), '')
 	FROM rooms r JOIN tenants t ON t.tenant_id = r.tenant_id
-	LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.tenant_id
+	LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.tenant_id
 	LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = $3
 	WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted'`
 

@@ -41,6 +41,18 @@ var operations = map[string]operation{
 	"edit":    typed((*Chat).opEdit),
 	"delete":  typed((*Chat).opDelete),
 	"react":   typed((*Chat).opReact),
+
+	"create":      typed((*Chat).opCreate),
+	"settings":    typed((*Chat).opSettings),
+	"freeze":      typed((*Chat).opFreeze),
+	"archive":     typed((*Chat).opArchive),
+	"delete_room": typed((*Chat).opDeleteRoom),
+
+	"invite": typed((*Chat).opInvite),
+	"kick":   typed((*Chat).opKick),
+	"ban":    typed((*Chat).opBan),
+	"unban":  typed((*Chat).opUnban),
+	"role":   typed((*Chat).opRole),
 }
 
 // typed decodes a request strictly. A service's answer can be aimed at this one, as a PubAck or as

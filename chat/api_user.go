@@ -18,12 +18,12 @@ type whoamiAnswer struct {
 	RoomsGranted []tenant.RoomID `json:"rooms_granted"`
 }
 
-const sqlGrantedRooms = `SELECT r.room_id FROM members m JOIN rooms r USING (room_pk) LEFT JOIN room_heads h USING (room_pk)
+const sqlGrantedRooms = `SELECT r.room_id FROM standings m JOIN rooms r USING (room_pk) LEFT JOIN room_heads h USING (room_pk)
 	WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.kind <> 'direct'
 		AND (r.kind IN ('private', 'shared')
 			OR r.kind = 'open' AND m.role <> 'member'
 			OR r.kind = 'announce' AND m.role NOT IN ('reader', 'member')
-			OR EXISTS (SELECT FROM members x JOIN rooms y USING (room_pk)
+			OR EXISTS (SELECT FROM standings x JOIN rooms y USING (room_pk)
 				WHERE x.tenant_id = $1 AND x.user_id = $2 AND y.state <> 'deleted' AND y.kind IN ('open', 'announce')
 				AND (x.state = 'banned' OR x.state = 'joined' AND x.role = 'reader' AND y.kind = 'open')))
 	ORDER BY h.last_at DESC NULLS LAST, r.room_id LIMIT $3`

@@ -28,6 +28,8 @@ type Rooms interface {
 	// MuteFlooder keeps a user from posting for tenant.FloodMute, and tells him.
 	MuteFlooder(ctx context.Context, t tenant.TenantID, u tenant.UserID, r tenant.RoomID, seq uint64) error
 	OpenDirect(ctx context.Context, t tenant.TenantID, u, other tenant.UserID) (tenant.Room, error)
+	Settings
+	Moderation
 }
 
 // Config of a Chat. Conn, Pool and Rooms are required.

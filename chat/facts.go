@@ -26,7 +26,7 @@ const (
 	sqlMembers = `SELECT r.room_id, m.user_id, m.state
 		FROM unnest($2::text[], $3::text[]) AS p (room_id, user_id)
 		JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
-		JOIN members m ON m.room_pk = r.room_pk AND m.user_id = p.user_id AND m.tenant_id = $1`
+		JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = p.user_id AND m.tenant_id = $1`
 	sqlMutes = `SELECT room_id, user_id, why, since, until FROM mutes WHERE tenant_id = $1 AND user_id = ANY ($2)`
 	// A subquery and no join: whatever the statistics say, it is one look into the unique index each.
 	sqlSeen = `SELECT room_id, sender, message_id FROM (

@@ -288,7 +288,10 @@ func numbered(n int) []string {
 }
 
 // fakeRooms is the service's part of the chat API.
-type fakeRooms struct{}
+type fakeRooms struct {
+	Settings
+	Moderation
+}
 
 func (*fakeRooms) Join(_ context.Context, t tenant.TenantID, _ tenant.UserID, r tenant.RoomID) (tenant.Room, error) {
 	if r == "secret" {

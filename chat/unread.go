@@ -46,7 +46,7 @@ const (
 		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.room_id > $3
 		ORDER BY r.room_id LIMIT $4`
 	sqlFindRooms = sqlRoomViewColumns + `
-		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
+		FROM rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
 		WHERE r.tenant_id = $1 AND r.state <> 'deleted' AND r.room_id > $3
 			AND (m.state = 'joined' OR r.kind IN ('open', 'announce') AND m.state IS DISTINCT FROM 'banned')
 			AND (r.room_id ILIKE $5 OR r.title ILIKE $5)
@@ -57,7 +57,7 @@ const (
 			AND h.last_n > b.n
 		ORDER BY r.room_id LIMIT $3`
 	sqlUnreadRoom = sqlRoomViewColumns + `
-		FROM rooms r LEFT JOIN members m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
+		FROM rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
 		WHERE r.tenant_id = $1 AND r.room_pk = $3`
 )
 

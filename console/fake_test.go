@@ -298,7 +298,7 @@ func (f *fake) PutMember(ctx context.Context, a tenant.Actor, t tenant.TenantID,
 	return tenant.Member{User: u, Role: parsed}, f.did(ctx, "put-member")
 }
 
-func (f *fake) RemoveMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error {
+func (f *fake) RemoveMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, _ string) error {
 	if err := first(f.may(a, tenant.ScopeAdmin, t), hasRoom(r), has(u)); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 // Members is what the routes of members ask of the domain.
 type Members interface {
 	PutMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, role string) (tenant.Member, error)
-	RemoveMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error
+	RemoveMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, reason string) error
 	Members(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, p tenant.Page) ([]tenant.Member, error)
 }
 
@@ -38,7 +38,7 @@ func (c *console) putMember(ctx context.Context, in *putMember) (*oneMember, err
 
 func (c *console) removeMember(ctx context.Context, _ *struct{}) (*struct{}, error) {
 	call := callOf(ctx)
-	return nil, c.service.RemoveMember(ctx, call.actor, call.tenant, call.room, call.user)
+	return nil, c.service.RemoveMember(ctx, call.actor, call.tenant, call.room, call.user, "")
 }
 
 type memberPage struct {

@@ -65,13 +65,17 @@ func (c *console) listRooms(ctx context.Context, in *pageQuery) (*roomPage, erro
 
 type roomPatch struct {
 	Body struct {
-		Title *string `json:"title,omitempty" maxLength:"200"`
+		Title       *string           `json:"title,omitempty" maxLength:"200"`
+		State       *tenant.RoomState `json:"state,omitempty" enum:"active,frozen,archived" doc:"A room that isn't active takes no posts; what it has stays readable"`
+		SlowSeconds *int              `json:"slow_seconds,omitempty" minimum:"0" maximum:"21600" doc:"At least so long between two posts of one user; 0 ends slow mode"`
+		History     *tenant.Reach     `json:"history,omitempty" enum:"all,joined" doc:"What members may read: all, or what was said since they joined"`
 	} `nameHint:"RoomPatch"`
 }
 
 func (c *console) updateRoom(ctx context.Context, in *roomPatch) (*oneRoom, error) {
-	call := callOf(ctx)
-	return answerRoom(c.service.UpdateRoom(ctx, call.actor, call.tenant, call.room, tenant.RoomPatch{Title: in.Body.Title}))
+	call, b := callOf(ctx), in.Body
+	return answerRoom(c.service.UpdateRoom(ctx, call.actor, call.tenant, call.room,
+		tenant.RoomPatch{Title: b.Title, State: b.State, SlowSeconds: b.SlowSeconds, History: b.History}))
 }
 
 func (c *console) deleteRoom(ctx context.Context, _ *struct{}) (*struct{}, error) {

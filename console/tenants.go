@@ -23,6 +23,7 @@ type newTenant struct {
 		Limits   tenant.Limits `json:"limits,omitzero" doc:"0 or absent: the plan's"`
 
 		Retention tenant.Retention `json:"retention,omitzero" doc:"How long messages are kept, and what a full class does; absent: 90 days, discard_old"`
+		UserRooms *bool            `json:"user_rooms,omitempty" doc:"Whether users may make rooms; true by default"`
 	} `nameHint:"NewTenant"`
 }
 
@@ -35,7 +36,7 @@ type madeTenant struct {
 
 func (c *console) createTenant(ctx context.Context, in *newTenant) (*madeTenant, error) {
 	b := in.Body
-	t, key, err := c.service.CreateTenant(ctx, callOf(ctx).actor, tenant.NewTenant{ID: b.ID, Name: b.Name, Timezone: b.Timezone, Limits: b.Limits, Retention: b.Retention})
+	t, key, err := c.service.CreateTenant(ctx, callOf(ctx).actor, tenant.NewTenant{ID: b.ID, Name: b.Name, Timezone: b.Timezone, Limits: b.Limits, Retention: b.Retention, UserRooms: b.UserRooms})
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +84,7 @@ type tenantPatch struct {
 		Status   *tenant.Status   `json:"status,omitempty" enum:"active,suspended" doc:"The operator's"`
 
 		Retention *retentionPatch `json:"retention,omitempty" doc:"What is not named stays"`
+		UserRooms *bool           `json:"user_rooms,omitempty" doc:"Whether users may make rooms"`
 	} `nameHint:"TenantPatch"`
 }
 
@@ -103,7 +105,7 @@ func (c *console) updateTenant(ctx context.Context, in *tenantPatch) (*oneTenant
 	out := &oneTenant{}
 	var err error
 	out.Body.Tenant, err = c.service.UpdateTenant(ctx, call.actor, call.tenant,
-		tenant.TenantPatch{Name: b.Name, Timezone: b.Timezone, Limits: b.Limits, Status: b.Status, Retention: b.Retention.patch()})
+		tenant.TenantPatch{Name: b.Name, Timezone: b.Timezone, Limits: b.Limits, Status: b.Status, Retention: b.Retention.patch(), UserRooms: b.UserRooms})
 	return out, err
 }
 

@@ -39,4 +39,5 @@ type Event struct {
 	Reason      string    `json:"reason,omitzero"`
 	Title       *string   `json:"title,omitzero"`
 	SlowSeconds *int      `json:"slow_seconds,omitzero"`
+	History     *Reach    `json:"history,omitzero"`
 }

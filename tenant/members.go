@@ -17,7 +17,8 @@ func (s *Service) Members(ctx context.Context, a Actor, t TenantID, r RoomID, p 
 	return s.store.Members(ctx, t, r, p)
 }
 
-// PutMember makes a user a member of a room, or gives a member another role.
+// PutMember makes a user a member of a room, or gives a member another role. The tenant alone may:
+// users invite each other, and name roles with SetRole.
 func (s *Service) PutMember(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID, role string) (Member, error) {
 	if err := a.Allow(ScopeAdmin, t); err != nil {
 		return Member{}, err
@@ -26,162 +27,234 @@ func (s *Service) PutMember(ctx context.Context, a Actor, t TenantID, r RoomID, 
 	if err != nil {
 		return Member{}, err
 	}
-	m := Member{Room: r, User: u, Role: parsed, State: Joined, JoinedAt: s.clock()}
-	err = s.changeMember(ctx, a, t, r, u, func(tx Tx, room Room, user User, before *Membership) (*Member, error) {
-		if parsed == RolePoster && room.Kind != Announce {
-			return nil, Invalid("role", "poster is a role of announce rooms; in others members post")
+	return s.changeMember(ctx, a, t, r, u, memberChange{action: "member.put", by: powerOwn}, func(c standing) (*Member, error) {
+		if c.before != nil && c.before.State == Banned {
+			return nil, Errorf(CodeConflict, "%s is banned from this room; end the ban first", u)
 		}
-		m.Name = user.Name
-		return &m, nil
+		return c.joined(parsed)
 	})
-	return m, err
 }
 
-// RemoveMember takes a user out of a room; a ban ends with it.
-func (s *Service) RemoveMember(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID) error {
-	if err := a.Allow(ScopeAdmin, t); err != nil {
-		return err
-	}
-	return s.changeMember(ctx, a, t, r, u, func(_ Tx, _ Room, _ User, before *Membership) (*Member, error) {
-		if before == nil {
+// RemoveMember takes a user out of a room, or an invitation back. In a room that is open to all he
+// may still read: a ban keeps him out.
+func (s *Service) RemoveMember(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID, reason string) error {
+	_, err := s.changeMember(ctx, a, t, r, u, memberChange{action: "member.remove", event: EventRemoved, by: powerModerate, reason: reason}, func(c standing) (*Member, error) {
+		if c.before == nil || c.before.State == Banned {
 			return nil, NotFound("member")
 		}
-		return nil, nil
+		return nil, c.mayTouch()
 	})
+	return err
 }
 
 // Join makes a user a member of an open or announce room, or accepts an invitation. Joining again changes nothing.
 func (s *Service) Join(ctx context.Context, t TenantID, u UserID, r RoomID) (Room, error) {
-	var joined Room
-	err := s.changeMember(ctx, AsUser(t, u), t, r, u, func(_ Tx, room Room, user User, before *Membership) (*Member, error) {
-		joined = room
-		m := &Member{Room: r, User: u, Name: user.Name, Role: RoleMember, State: Joined, JoinedAt: s.clock()}
+	var room Room
+	_, err := s.changeMember(ctx, AsUser(t, u), t, r, u, memberChange{action: "member.join", by: powerSelf}, func(c standing) (*Member, error) {
+		room = c.room
 		switch {
-		case before != nil && before.State == Banned:
-			return nil, Errorf(CodeForbidden, "you are banned from this room; ask a moderator")
-		case before != nil && before.State == Joined:
+		case c.before != nil && c.before.State == Banned:
+			return nil, errBanned
+		case c.before != nil && c.before.State == Joined:
 			return nil, errNoChange
-		case before != nil: // invited
-			m.Role = before.Role
+		case c.before != nil: // invited
+			return c.joined(c.before.Role)
 		case room.Kind == Announce:
-			m.Role = RoleReader
+			return c.joined(RoleReader)
 		case room.Kind != Open:
 			return nil, NotFound("room")
 		}
-		return m, nil
+		return c.joined(RoleMember)
 	})
-	return joined, err
+	return room, err
 }
 
-// Leave takes a user out of a room of his. A direct room can't be left.
+// Leave takes a user out of a room of his. A direct room can't be left, and the last owner can't leave.
 func (s *Service) Leave(ctx context.Context, t TenantID, u UserID, r RoomID) error {
-	return s.changeMember(ctx, AsUser(t, u), t, r, u, func(_ Tx, room Room, _ User, before *Membership) (*Member, error) {
+	_, err := s.changeMember(ctx, AsUser(t, u), t, r, u, memberChange{action: "member.leave", event: EventLeft, by: powerSelf}, func(c standing) (*Member, error) {
 		switch {
-		case before != nil && before.State == Banned:
-			return nil, Errorf(CodeForbidden, "you are banned from this room; ask a moderator")
-		case before == nil && (room.Kind == Open || room.Kind == Announce):
+		case c.before != nil && c.before.State == Banned:
+			return nil, errBanned
+		case c.before == nil && (c.room.Kind == Open || c.room.Kind == Announce):
 			return nil, errNoChange
-		case before == nil:
+		case c.before == nil:
 			return nil, NotFound("room")
 		}
 		return nil, nil
 	})
+	return err
 }
+
+var errBanned = Errorf(CodeForbidden, "you are banned from this room; ask a moderator")
 
 // errNoChange ends a change that would change nothing, without an error for the caller.
 var errNoChange = errors.New("no change")
 
-// changeMember replaces the membership of a user by what decide returns (nil: none), and
-// brings his open connections in line. The actor is the user himself, or may administer the tenant.
-func (s *Service) changeMember(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID,
-	decide func(tx Tx, room Room, user User, before *Membership) (*Member, error),
-) error {
-	now := s.clock()
+// A standing is what a user is in a room when somebody changes it.
+type standing struct {
+	room   Room
+	user   User
+	before *Membership // nil: a stranger
+	by     footing
+	now    time.Time
+}
+
+// joined is the user as a member in a role.
+func (c standing) joined(role Role) (*Member, error) {
+	if role == RolePoster && c.room.Kind != Announce {
+		return nil, Invalid("role", "poster is a role of announce rooms; in others members post")
+	}
+	m := &Member{Room: c.room.ID, User: c.user.ID, Name: c.user.Name, Role: role, State: Joined, JoinedAt: c.now}
+	if c.before != nil && c.before.State == Joined {
+		m.JoinedAt = c.before.JoinedAt
+	}
+	return m, nil
+}
+
+// mayTouch refuses a user who would moderate himself, or somebody who stands as high.
+func (c standing) mayTouch() error {
+	if !c.by.admin && c.by.user == c.user.ID {
+		return Invalid("user", "nobody can do this to himself")
+	}
+	if c.before == nil || c.before.State != Joined {
+		return nil
+	}
+	return c.by.above(c.before.Role)
+}
+
+// A memberChange is a kind of change of a member: how the audit trail and the room tell it, who may
+// make it, and what he says.
+type memberChange struct {
+	action string
+	event  EventName // "": joined, or role where the user was in before
+	by     power
+	reason string
+}
+
+// tell is the event of a change that makes a user what after says (nil: a stranger).
+func (ch memberChange) tell(c standing, after *Member) Event {
+	e := Event{Event: ch.event, By: string(c.by.user), User: c.user.ID, Reason: ch.reason}
+	switch {
+	case e.Event == EventBanned:
+		e.On = new(after != nil)
+	case e.Event == "" && c.before != nil && c.before.State == Joined:
+		e.Event, e.Role = EventRole, after.Role
+	case e.Event == "":
+		e.Event, e.Role = EventJoined, after.Role
+	}
+	if after != nil {
+		e.Until = after.Until
+	}
+	return e
+}
+
+// changeMember replaces the standing of a user by what decide returns (nil: none), and
+// brings his open connections in line.
+func (s *Service) changeMember(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID, ch memberChange,
+	decide func(standing) (*Member, error),
+) (Member, error) {
+	f := faults{}
+	checkText(f, "reason", ch.reason)
+	if err := f.err(); err != nil {
+		return Member{}, err
+	}
+	c := standing{now: s.clock()}
 	var account string
+	var after *Member
 	var refresh *RefreshUser
-	var leaving bool
-	err := s.store.Write(ctx, t, func(tx Tx, row Tenant) error {
-		account, refresh, leaving = row.Account, nil, false
-		if err := writable(a, row); err != nil {
+	err := s.inRoom(ctx, a, t, r, ch.by, func(tx Tx, row Tenant, room Room, by footing) (err error) {
+		account, after, refresh = row.Account, nil, nil
+		c.room, c.by = room, by
+		if c.user, err = activeUser(ctx, tx, t, u); err != nil {
 			return err
 		}
-		room, user, before, err := standingOf(ctx, tx, t, r, u)
-		if err != nil {
+		if c.before, err = membershipOf(ctx, tx, room, u); err != nil {
 			return err
 		}
-		after, err := decide(tx, room, user, before)
-		if err != nil {
+		if after, err = decide(c); err != nil {
 			return err
 		}
 		if room.Kind == Direct {
 			return Errorf(CodeForbidden, "the members of a direct room are its two users")
 		}
-		refresh, err = s.putMembership(ctx, tx, a, room, u, before, after, now)
-		leaving = refresh != nil && refresh.Change.Lost && a.kind == actorUser
-		if err == nil && leaving {
+		if refresh, err = s.putStanding(ctx, tx, a, c, after, ch); err != nil {
+			return err
+		}
+		if refresh != nil && refresh.Change.Lost && by.user == u {
 			// Closing his connections now would close them on the answer: a job does it.
-			err = tx.Enqueue(ctx, *refresh, time.Time{})
+			err, refresh = tx.Enqueue(ctx, *refresh, time.Time{}), nil
 		}
 		return err
 	})
 	if errors.Is(err, errNoChange) {
-		return nil
+		return Member{}, nil
 	}
 	if err != nil {
-		return err
+		return Member{}, err
 	}
-	if refresh != nil && !leaving {
+	if refresh != nil {
 		if err := s.refresh(ctx, account, *refresh); err != nil {
-			return later("the change is kept", err)
+			return Member{}, later("the change is kept", err)
 		}
 	}
-	return nil
-}
-
-// standingOf reads a room, a user and what he is there; before is nil for a stranger.
-func standingOf(ctx context.Context, tx Tx, t TenantID, r RoomID, u UserID) (room Room, user User, before *Membership, err error) {
-	if room, err = liveRoom(ctx, tx, t, r); err != nil {
-		return
-	}
-	if user, err = activeUser(ctx, tx, t, u); err != nil {
-		return
-	}
-	m, err := tx.Membership(ctx, t, r, u)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return room, user, nil, nil
-	case err != nil:
-		return
-	}
-	return room, user, &m, nil
-}
-
-func (s *Service) putMembership(ctx context.Context, tx Tx, a Actor, room Room, u UserID, before *Membership, after *Member, now time.Time) (*RefreshUser, error) {
-	var standing *Membership
-	action := "member.remove"
 	if after == nil {
-		if err := tx.DeleteMember(ctx, room.Tenant, room.ID, u); err != nil {
+		return Member{}, nil
+	}
+	return *after, nil
+}
+
+// putStanding writes what a user is in a room from now on, keeps the room from losing its last owner, and
+// says what his open connections need.
+func (s *Service) putStanding(ctx context.Context, tx Tx, a Actor, c standing, after *Member, ch memberChange) (*RefreshUser, error) {
+	if err := s.keepOwner(ctx, tx, a, c, after); err != nil {
+		return nil, err
+	}
+	var is *Membership
+	if after == nil {
+		if err := tx.DeleteMember(ctx, c.room.Tenant, c.room.ID, c.user.ID); err != nil {
 			return nil, err
 		}
 	} else {
-		action = "member.put"
-		standing = &Membership{Room: room.ID, Address: room.Address, Kind: room.Kind, Class: room.Class, Role: after.Role, State: after.State}
-		if err := tx.PutMember(ctx, room.Tenant, *after); err != nil {
+		is = &Membership{Room: c.room.ID, Address: c.room.Address, Kind: c.room.Kind, Class: c.room.Class, Role: after.Role, State: after.State, JoinedAt: after.JoinedAt}
+		if err := tx.PutMember(ctx, c.room.Tenant, *after); err != nil {
+			return nil, err
+		}
+		if err := s.follow(ctx, tx, c, *after); err != nil {
 			return nil, err
 		}
 	}
-	refresh, err := s.change(ctx, tx, a, room, u, before, standing)
+	if err := tx.Announce(ctx, c.room.Tenant, c.room.ID, ch.tell(c, after)); err != nil {
+		return nil, err
+	}
+	refresh, err := s.change(ctx, tx, c, is, ch.reason)
 	if err != nil {
 		return nil, err
 	}
-	object := "member:" + string(room.ID) + "/" + string(u)
-	return refresh, audit(ctx, tx, a, now, room.Tenant, action, object, orNil(before), orNil(standing))
+	return refresh, audit(ctx, tx, a, c.now, c.room.Tenant, ch.action, c.object(), orNil(c.before), orNil(after))
 }
 
-// orNil keeps a nil pointer from becoming a JSON null in the audit trail.
-func orNil(m *Membership) any {
-	if m == nil {
+// follow enqueues what a new standing brings about: the end of what ends, and the word to who is invited.
+func (s *Service) follow(ctx context.Context, tx Tx, c standing, m Member) error {
+	if !m.Until.IsZero() {
+		if err := tx.Enqueue(ctx, EndStanding{c.room.Tenant, m.Room, m.User, m.Until}, m.Until); err != nil {
+			return err
+		}
+	}
+	if m.State != Invited {
 		return nil
 	}
-	return *m
+	return tellLater(ctx, tx, c.room.Tenant, m.User, "invited", NoticeInvited{m.Room, c.by.user})
+}
+
+// object names the standing in the audit trail.
+func (c standing) object() string { return memberObject(c.room.ID, c.user.ID) }
+
+func memberObject(r RoomID, u UserID) string { return "member:" + string(r) + "/" + string(u) }
+
+// orNil keeps a nil pointer from becoming a JSON null in the audit trail.
+func orNil[T any](v *T) any {
+	if v == nil {
+		return nil
+	}
+	return *v
 }

@@ -95,6 +95,9 @@ func (s *Service) DeleteUser(ctx context.Context, a Actor, t TenantID, u UserID)
 		if err != nil {
 			return err
 		}
+		if err := s.passOnAll(ctx, tx, a, before); err != nil {
+			return err
+		}
 		if err := tx.DeleteUser(ctx, t, u); err != nil {
 			return err
 		}
@@ -140,7 +143,7 @@ type NoticeRights struct {
 // NoticeRemoved tells a user that he lost rights in a room; his connections are closed behind it, and may come back.
 type NoticeRemoved struct {
 	Room   RoomID `json:"room"`
-	By     string `json:"by"`
+	By     UserID `json:"by,omitempty"` // empty: the tenant itself
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -150,15 +153,15 @@ const commitTime = 20 * time.Millisecond
 
 // change compares rights before and after, and enqueues what open connections need.
 // It returns nil where the connections carry the right rights already.
-func (s *Service) change(ctx context.Context, tx Tx, a Actor, room Room, u UserID, before, after *Membership) (*RefreshUser, error) {
-	was, is := RightsOf(room.Kind, before), RightsOf(room.Kind, after)
+func (s *Service) change(ctx context.Context, tx Tx, c standing, after *Membership, reason string) (*RefreshUser, error) {
+	was, is := RightsOf(c.room.Kind, c.before), RightsOf(c.room.Kind, after)
 	was.Moderate, was.Own = is.Moderate, is.Own // no connection carries these: the service asks each time
 	if was == is {
 		return nil, nil
 	}
 	at := s.clock().Add(commitTime)
 	lost := was.Read && !is.Read || was.Post && !is.Post || was.Signal && !is.Signal
-	j := RefreshUser{Tenant: room.Tenant, User: u, Change: Change{Room: room.ID, Lost: lost, By: a.String(), At: at}}
+	j := RefreshUser{Tenant: c.room.Tenant, User: c.user.ID, Change: Change{Room: c.room.ID, Lost: lost, By: c.by.user, Reason: reason, At: at}}
 	return &j, s.sweepLater(ctx, tx, j, at)
 }
 
@@ -190,7 +193,7 @@ func (s *Service) refresh(ctx context.Context, account string, j RefreshUser) er
 	if !j.Change.Lost {
 		return s.accounts.Notify(ctx, account, j.User, "rights", NoticeRights{[]RoomID{j.Change.Room}})
 	}
-	told := s.accounts.Notify(ctx, account, j.User, "removed", NoticeRemoved{Room: j.Change.Room, By: j.Change.By})
+	told := s.accounts.Notify(ctx, account, j.User, "removed", NoticeRemoved{Room: j.Change.Room, By: j.Change.By, Reason: j.Change.Reason})
 	if _, err := s.accounts.Kick(ctx, account, j.User, j.Change.At); err != nil {
 		return errors.Join(err, told)
 	}

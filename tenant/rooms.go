@@ -3,6 +3,8 @@ package tenant
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,9 +17,54 @@ type NewRoom struct {
 	Title string
 }
 
-// RoomPatch holds what changes; nil stays.
+// RoomPatch holds what changes; nil stays. Moderators may change SlowSeconds, owners all of it.
 type RoomPatch struct {
-	Title *string
+	Title       *string
+	SlowSeconds *int
+	History     *Reach
+	State       *RoomState
+}
+
+// maxSlow bounds slow mode, in seconds.
+const maxSlow = 6 * 60 * 60
+
+func (p RoomPatch) check() error {
+	f := faults{}
+	if p.Title != nil {
+		checkText(f, "title", *p.Title)
+	}
+	if p.SlowSeconds != nil {
+		f.check(*p.SlowSeconds >= 0 && *p.SlowSeconds <= maxSlow, "slow_seconds", fmt.Sprintf("must be 0 (no slow mode) to %d", maxSlow))
+	}
+	if p.History != nil {
+		f.check(*p.History == ReachAll || *p.History == ReachJoined, "history", "must be all or joined")
+	}
+	if p.State != nil {
+		f.check(slices.Contains([]RoomState{RoomActive, RoomFrozen, RoomArchived}, *p.State), "state", "must be active, frozen or archived")
+	}
+	return f.err()
+}
+
+func (p RoomPatch) power() power {
+	if p.Title == nil && p.History == nil && p.State == nil {
+		return powerModerate
+	}
+	return powerOwn
+}
+
+func (p RoomPatch) apply(r *Room) {
+	if p.Title != nil {
+		r.Title = *p.Title
+	}
+	if p.SlowSeconds != nil {
+		r.SlowSeconds = *p.SlowSeconds
+	}
+	if p.History != nil {
+		r.History = *p.History
+	}
+	if p.State != nil {
+		r.State = *p.State
+	}
 }
 
 func (n NewRoom) parse(t TenantID) (Room, error) {
@@ -37,13 +84,17 @@ func (n NewRoom) parse(t TenantID) (Room, error) {
 		f.check(pair == (kind == Direct), "id", "must be two user ids with a dot between in a direct room, and one word in others")
 	}
 	checkText(f, "title", n.Title)
-	return Room{Tenant: t, ID: id, Kind: kind, Class: class, Title: n.Title, State: RoomActive}, f.err()
+	return Room{Tenant: t, ID: id, Kind: kind, Class: class, Title: n.Title, State: RoomActive, History: ReachAll}, f.err()
 }
 
-// CreateRoom makes a room that belongs to the tenant until an owner is named.
+// CreateRoom makes a room. One that a user makes is his; all others belong to the tenant until
+// an owner is named.
 func (s *Service) CreateRoom(ctx context.Context, a Actor, t TenantID, n NewRoom) (Room, error) {
-	if err := a.Allow(ScopeAdmin, t); err != nil {
-		return Room{}, err
+	byUser := a.kind == actorUser && a.tenant == t
+	if !byUser {
+		if err := a.Allow(ScopeAdmin, t); err != nil {
+			return Room{}, err
+		}
 	}
 	room, err := n.parse(t)
 	if err != nil {
@@ -51,14 +102,59 @@ func (s *Service) CreateRoom(ctx context.Context, a Actor, t TenantID, n NewRoom
 	}
 	now := s.clock()
 	var row Tenant
-	err = s.write(ctx, a, t, func(tx Tx, r Tenant) error {
+	err = s.store.Write(ctx, t, func(tx Tx, r Tenant) error {
 		row = r
-		return s.insertRoom(ctx, tx, a, row, &room, now)
+		if err := writable(a, row); err != nil {
+			return err
+		}
+		if !byUser {
+			return s.insertRoom(ctx, tx, a, row, &room, now)
+		}
+		return s.insertOwnRoom(ctx, tx, a, row, &room, now)
 	})
+	if errors.Is(err, ErrConflict) {
+		return Room{}, Errorf(CodeConflict, "a room with this id exists, or did: ids are never used again; choose another")
+	}
 	if err != nil {
 		return Room{}, err
 	}
 	return room, s.ensureStream(ctx, row, room.Class)
+}
+
+// maxOwned is how many rooms a user makes: one person shall not use up the tenant's limit.
+const maxOwned = 100
+
+// insertOwnRoom adds a room that a user makes for himself.
+func (s *Service) insertOwnRoom(ctx context.Context, tx Tx, a Actor, t Tenant, room *Room, now time.Time) error {
+	u := UserID(a.id)
+	if !t.UserRooms {
+		return Errorf(CodeForbidden, "only the administrators make rooms here; ask one of them")
+	}
+	if room.Kind == Direct {
+		return Invalid("kind", "must be open, announce or private; a direct room comes with `direct`")
+	}
+	user, err := actingUser(ctx, tx, t.ID, u)
+	if err != nil {
+		return err
+	}
+	n, err := tx.CountOwned(ctx, t.ID, u)
+	if err != nil {
+		return err
+	}
+	if n >= maxOwned {
+		return Errorf(CodeLimitReached, "you own %d rooms, which is the most; delete some or give them to others", n)
+	}
+	if err := s.insertRoom(ctx, tx, a, t, room, now); err != nil {
+		return err
+	}
+	room.Members = 1
+	m := Member{Room: room.ID, User: u, Name: user.Name, Role: RoleOwner, State: Joined, JoinedAt: now}
+	c := standing{room: *room, user: user, by: footing{user: u}, now: now}
+	refresh, err := s.putStanding(ctx, tx, a, c, &m, memberChange{action: "member.put"})
+	if err == nil && refresh != nil {
+		err = tx.Enqueue(ctx, *refresh, time.Time{}) // a private room: his connection is to carry it
+	}
+	return err
 }
 
 // insertRoom adds a room, a direct one with its two members.
@@ -93,6 +189,15 @@ func (s *Service) insertRoom(ctx context.Context, tx Tx, a Actor, t Tenant, room
 	if err := tx.Enqueue(ctx, EnsureStream{t.ID, room.Class}, time.Time{}); err != nil {
 		return err
 	}
+	if room.Kind != Direct {
+		e := Event{Event: EventCreated}
+		if a.kind == actorUser {
+			e.By = a.id
+		}
+		if err := tx.Announce(ctx, t.ID, room.ID, e); err != nil {
+			return err
+		}
+	}
 	return audit(ctx, tx, a, now, t.ID, "room.create", "room:"+string(room.ID), nil, *room)
 }
 
@@ -112,50 +217,64 @@ func (s *Service) Rooms(ctx context.Context, a Actor, t TenantID, p Page) ([]Roo
 	return s.store.Rooms(ctx, t, p)
 }
 
-// UpdateRoom changes a room's title.
+// UpdateRoom changes a room's settings. A state of one that isn't active closes it for posts.
 func (s *Service) UpdateRoom(ctx context.Context, a Actor, t TenantID, r RoomID, p RoomPatch) (Room, error) {
-	if err := a.Allow(ScopeAdmin, t); err != nil {
+	if err := p.check(); err != nil {
 		return Room{}, err
 	}
-	f := faults{}
-	if p.Title != nil {
-		checkText(f, "title", *p.Title)
-	}
-	if err := f.err(); err != nil {
-		return Room{}, err
-	}
-	err := s.changeRoom(ctx, a, t, r, "room.update", func(room *Room) {
-		if p.Title != nil {
-			room.Title = *p.Title
-		}
+	return s.changeRoom(ctx, a, t, r, p.power(), "room.update", func(room *Room) error {
+		p.apply(room)
+		return nil
 	})
-	if err != nil {
-		return Room{}, err
-	}
-	return s.store.Room(ctx, t, r)
+}
+
+// FreezeRoom lets nobody post in a room, or ends that. What was posted stays readable.
+func (s *Service) FreezeRoom(ctx context.Context, a Actor, t TenantID, r RoomID, on bool) (Room, error) {
+	return s.changeRoom(ctx, a, t, r, powerModerate, "room.freeze", func(room *Room) error {
+		if room.State == RoomArchived {
+			return Errorf(CodeConflict, "the room is archived; an owner must end that first")
+		}
+		room.State = RoomActive
+		if on {
+			room.State = RoomFrozen
+		}
+		return nil
+	})
+}
+
+// ArchiveRoom closes a room that is over, or opens it again; a frozen one among these.
+func (s *Service) ArchiveRoom(ctx context.Context, a Actor, t TenantID, r RoomID, on bool) (Room, error) {
+	return s.changeRoom(ctx, a, t, r, powerOwn, "room.archive", func(room *Room) error {
+		switch {
+		case on:
+			room.State = RoomArchived
+		case room.State == RoomArchived:
+			room.State = RoomActive
+		}
+		return nil
+	})
 }
 
 // DeleteRoom closes a room for good: nobody finds, reads or posts in it, and its id is never used again.
 func (s *Service) DeleteRoom(ctx context.Context, a Actor, t TenantID, r RoomID) error {
-	err := s.changeRoom(ctx, a, t, r, "room.delete", func(room *Room) { room.State = RoomDeleted })
-	if err != nil {
-		return err
-	}
-	if err := s.accounts.Push(ctx, t); err != nil { // the claims close its posting subject
-		return later("the room is deleted", err)
-	}
-	return nil
+	_, err := s.changeRoom(ctx, a, t, r, powerOwn, "room.delete", func(room *Room) error {
+		room.State = RoomDeleted
+		return nil
+	})
+	return err
 }
 
-func (s *Service) changeRoom(ctx context.Context, a Actor, t TenantID, r RoomID, action string, change func(*Room)) error {
+func (s *Service) changeRoom(ctx context.Context, a Actor, t TenantID, r RoomID, p power, action string, change func(*Room) error) (Room, error) {
 	now := s.clock()
-	return s.write(ctx, a, t, func(tx Tx, _ Tenant) error {
-		before, err := liveRoom(ctx, tx, t, r)
-		if err != nil {
+	var before, after Room
+	err := s.inRoom(ctx, a, t, r, p, func(tx Tx, _ Tenant, room Room, by footing) error {
+		before, after = room, room
+		if err := change(&after); err != nil {
 			return err
 		}
-		after := before
-		change(&after)
+		if before == after {
+			return nil
+		}
 		if err := tx.UpdateRoom(ctx, after); err != nil {
 			return err
 		}
@@ -164,8 +283,47 @@ func (s *Service) changeRoom(ctx context.Context, a Actor, t TenantID, r RoomID,
 				return err
 			}
 		}
+		for _, e := range roomEvents(before, after, by.user) {
+			if err := tx.Announce(ctx, t, r, e); err != nil {
+				return err
+			}
+		}
 		return audit(ctx, tx, a, now, t, action, "room:"+string(r), before, after)
 	})
+	if err != nil {
+		return Room{}, err
+	}
+	if after.State != before.State {
+		if err := s.accounts.Push(ctx, t); err != nil { // the claims close its posting subject
+			return Room{}, later("the room is "+string(after.State), err)
+		}
+	}
+	return after, nil
+}
+
+// roomEvents are what a room tells of a change of itself.
+func roomEvents(before, after Room, u UserID) (events []Event) {
+	by := string(u)
+	states := map[RoomState]EventName{RoomFrozen: EventFrozen, RoomArchived: EventArchived}
+	if name := states[after.State]; before.State != after.State && name != "" {
+		events = append(events, Event{Event: name, By: by, On: new(true)})
+	} else if name := states[before.State]; before.State != after.State && name != "" && after.State == RoomActive {
+		events = append(events, Event{Event: name, By: by, On: new(false)})
+	}
+	settings := Event{Event: EventSettings, By: by}
+	if before.Title != after.Title {
+		settings.Title = &after.Title
+	}
+	if before.SlowSeconds != after.SlowSeconds {
+		settings.SlowSeconds = &after.SlowSeconds
+	}
+	if before.History != after.History {
+		settings.History = &after.History
+	}
+	if settings != (Event{Event: EventSettings, By: by}) {
+		events = append(events, settings)
+	}
+	return events
 }
 
 // liveRoom finds a room that isn't deleted.
@@ -188,7 +346,7 @@ func (s *Service) OpenDirect(ctx context.Context, t TenantID, u, other UserID) (
 		return room, err
 	}
 	a, now := AsUser(t, u), s.clock()
-	room = Room{Tenant: t, ID: id, Kind: Direct, Class: Std, State: RoomActive}
+	room = Room{Tenant: t, ID: id, Kind: Direct, Class: Std, State: RoomActive, History: ReachAll}
 	var row Tenant
 	err = s.store.Write(ctx, t, func(tx Tx, r Tenant) error {
 		row = r

@@ -60,11 +60,17 @@ type Tx interface {
 	RoomRow(ctx context.Context, t TenantID, r RoomID) (Room, error) // deleted ones too
 	CountRooms(ctx context.Context, t TenantID) (int64, error)       // not the deleted or direct ones
 	InsertRoom(ctx context.Context, r Room) error                    // a taken id is ErrConflict
-	UpdateRoom(ctx context.Context, r Room) error                    // title and state
+	UpdateRoom(ctx context.Context, r Room) error                    // settings and state
 
 	Membership(ctx context.Context, t TenantID, r RoomID, u UserID) (Membership, error)
 	PutMember(ctx context.Context, t TenantID, m Member) error
 	DeleteMember(ctx context.Context, t TenantID, r RoomID, u UserID) error
+	// EndMember deletes a ban or an invitation that ends by a time, and returns it; ErrNotFound: there is none.
+	EndMember(ctx context.Context, t TenantID, r RoomID, u UserID, until time.Time) (Membership, error)
+	OtherOwners(ctx context.Context, t TenantID, r RoomID, u UserID) (int64, error) // of the room, beside the user
+	Senior(ctx context.Context, t TenantID, r RoomID, but UserID) (Member, error)   // the moderator who is longest in the room
+	OwnedAlone(ctx context.Context, t TenantID, u UserID) ([]RoomID, error)         // rooms whose only owner he is
+	CountOwned(ctx context.Context, t TenantID, u UserID) (int64, error)            // rooms that he owns
 
 	InsertKey(ctx context.Context, k Key) error
 	CountKeys(ctx context.Context, t TenantID, kind KeyKind) (int, error)                  // not the removed ones
@@ -148,6 +154,20 @@ type (
 		Tenant TenantID `json:"tenant"`
 		Key    string   `json:"key"`
 	}
+	// EndStanding tidies away a ban or an invitation whose end has come.
+	EndStanding struct {
+		Tenant TenantID  `json:"tenant"`
+		Room   RoomID    `json:"room"`
+		User   UserID    `json:"user"`
+		Until  time.Time `json:"until"`
+	}
+	// NotifyUser tells a user something on all his connections.
+	NotifyUser struct {
+		Tenant TenantID        `json:"tenant"`
+		User   UserID          `json:"user"`
+		What   string          `json:"what"`
+		Notice json.RawMessage `json:"notice"`
+	}
 	// SweepTenant closes all connections of a tenant that is not active.
 	SweepTenant struct {
 		Tenant TenantID `json:"tenant"`
@@ -170,6 +190,8 @@ func (EnsureStream) Kind() string  { return "ensure_stream" }
 func (SweepUser) Kind() string     { return "sweep_user" }
 func (RefreshUser) Kind() string   { return "refresh_user" }
 func (SweepKey) Kind() string      { return "sweep_key" }
+func (EndStanding) Kind() string   { return "end_standing" }
+func (NotifyUser) Kind() string    { return "notify_user" }
 func (SweepTenant) Kind() string   { return "sweep_tenant" }
 func (EndMutes) Kind() string      { return "end_mutes" }
 func (PublishEvents) Kind() string { return "publish_events" }
@@ -177,8 +199,9 @@ func (DropTenant) Kind() string    { return "drop_tenant" }
 
 // A Change is what happened to a user's rights in one room.
 type Change struct {
-	Room RoomID    `json:"room"`
-	Lost bool      `json:"lost"` // otherwise gained
-	By   string    `json:"by"`
-	At   time.Time `json:"at"` // connections that began later were decided on the new rows
+	Room   RoomID    `json:"room"`
+	Lost   bool      `json:"lost"`         // otherwise gained
+	By     UserID    `json:"by,omitempty"` // empty: the tenant itself
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"` // connections that began later were decided on the new rows
 }

@@ -15,6 +15,7 @@ type Tenant struct {
 	Limits    Limits    `json:"limits"`   // as given; Effective says what holds
 	Retention Retention `json:"retention"`
 	Status    Status    `json:"status"`
+	UserRooms bool      `json:"user_rooms"` // its users may make rooms
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -64,16 +65,27 @@ type User struct {
 
 // A Room belongs to one tenant, which hosts it.
 type Room struct {
-	Tenant    TenantID  `json:"-"`
-	ID        RoomID    `json:"id"`
-	Address   string    `json:"address,omitempty"` // shared rooms only
-	Kind      Kind      `json:"kind"`
-	Class     Class     `json:"class"`
-	Title     string    `json:"title"`
-	State     RoomState `json:"state"`
-	Members   int       `json:"members"`
-	CreatedAt time.Time `json:"created_at"`
+	Tenant      TenantID  `json:"-"`
+	ID          RoomID    `json:"id"`
+	Address     string    `json:"address,omitempty"` // shared rooms only
+	Kind        Kind      `json:"kind"`
+	Class       Class     `json:"class"`
+	Title       string    `json:"title"`
+	State       RoomState `json:"state"`
+	SlowSeconds int       `json:"slow_seconds"` // at least between two posts of one user; 0: no slow mode
+	History     Reach     `json:"history"`
+	Members     int       `json:"members"`
+	CreatedAt   time.Time `json:"created_at"`
 }
+
+// Reach is how far back a room's members may read.
+type Reach string
+
+// The reaches of history.
+const (
+	ReachAll    Reach = "all"    // since the room was made
+	ReachJoined Reach = "joined" // since each joined
+)
 
 // RoomState of a room. All but RoomActive close the room's posting subject.
 type RoomState string
@@ -94,6 +106,8 @@ type Member struct {
 	Role     Role        `json:"role"`
 	State    MemberState `json:"state"`
 	JoinedAt time.Time   `json:"joined_at"`
+	Until    time.Time   `json:"until,omitzero"`   // when a ban or an invitation ends by itself; zero: never
+	Reason   string      `json:"reason,omitempty"` // of a ban
 }
 
 // MemberState tells members from those who are invited or banned.
@@ -114,6 +128,8 @@ type Membership struct {
 	Class   Class       `json:"class"`
 	Role    Role        `json:"role"`
 	State   MemberState `json:"state"`
+	// JoinedAt is not set where a grant is decided, which needs none.
+	JoinedAt time.Time `json:"joined_at,omitzero"`
 }
 
 // A Connection is one open NATS connection of a user, found on the servers.

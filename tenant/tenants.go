@@ -14,6 +14,8 @@ type NewTenant struct {
 	Limits   Limits
 
 	Retention Retention
+	// UserRooms lets the users make rooms; nil: they may.
+	UserRooms *bool
 }
 
 // TenantPatch holds what changes; nil stays. Limits and Status are the operator's.
@@ -24,6 +26,7 @@ type TenantPatch struct {
 	Status   *Status
 
 	Retention RetentionPatch
+	UserRooms *bool
 }
 
 func (n *NewTenant) parse() (TenantID, error) {
@@ -63,7 +66,7 @@ func (s *Service) createTenant(ctx context.Context, a Actor, n NewTenant, also f
 		return Tenant{}, "", err
 	}
 	now := s.clock()
-	t := Tenant{ID: id, Name: n.Name, Account: account, Timezone: n.Timezone, Limits: n.Limits, Retention: n.Retention, Status: Active, CreatedAt: now}
+	t := Tenant{ID: id, Name: n.Name, Account: account, Timezone: n.Timezone, Limits: n.Limits, Retention: n.Retention, Status: Active, UserRooms: n.UserRooms == nil || *n.UserRooms, CreatedAt: now}
 	k, secret := apiKeys.make(id, KeySpec{Kind: KeyAPI, Name: "first key", Scopes: AllScopes}, now)
 	err = s.store.Create(ctx, func(tx Tx) error {
 		if err := tx.InsertTenant(ctx, t, keys); err != nil {
@@ -195,6 +198,9 @@ func (p TenantPatch) apply(t Tenant) Tenant {
 		t.Status = *p.Status
 	}
 	t.Retention = p.Retention.apply(t.Retention)
+	if p.UserRooms != nil {
+		t.UserRooms = *p.UserRooms
+	}
 	return t
 }
 

@@ -32,6 +32,8 @@ func (a *app) startJobs(ctx context.Context) error {
 		work(workers, a.service.RefreshUser),
 		work(workers, a.chat.PublishEvents),
 		work(workers, a.service.EndMutes),
+		work(workers, a.service.EndStanding),
+		work(workers, a.service.NotifyUser),
 		work(workers, a.dropTenant),
 	} {
 		if err != nil {

@@ -43,7 +43,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN account_keys k ON k.key_id = $3 AND k.account = t.account AND k.purpose = 'token'
 CROSS JOIN LATERAL (
   SELECT EXISTS (
-    SELECT FROM members m JOIN rooms r ON r.room_pk = m.room_pk AND r.tenant_id = m.tenant_id
+    SELECT FROM standings m JOIN rooms r ON r.room_pk = m.room_pk AND r.tenant_id = m.tenant_id
     WHERE m.tenant_id = u.tenant_id AND m.user_id = u.user_id AND (m.state = 'banned' OR m.role = 'reader')
       AND r.state <> 'deleted'
       AND (m.state = 'banned' AND r.kind IN ('open', 'announce') OR m.state = 'joined' AND r.kind = 'open')
@@ -58,14 +58,14 @@ CROSS JOIN LATERAL (
     FROM (
       SELECT a.room_pk, a.role, a.state, a.state = 'banned' AS banned, a.joined_at, h.last_at
       FROM (
-        SELECT room_pk, role, state, joined_at FROM members
+        SELECT room_pk, role, state, joined_at FROM standings
         WHERE tenant_id = u.tenant_id AND user_id = u.user_id AND (SELECT $5::text[] IS NULL)
         UNION ALL
         SELECT m.room_pk, m.role, m.state, m.joined_at
         FROM (SELECT DISTINCT n.room_id FROM unnest((SELECT $5::text[])) n (room_id)) named
         JOIN rooms r ON r.tenant_id = u.tenant_id AND r.room_id = named.room_id
         CROSS JOIN LATERAL (
-          SELECT room_pk, role, state, joined_at FROM members
+          SELECT room_pk, role, state, joined_at FROM standings
           WHERE tenant_id = u.tenant_id AND user_id = u.user_id AND room_pk = r.room_pk OFFSET 0
         ) m
       ) a

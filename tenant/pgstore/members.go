@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,8 +11,8 @@ import (
 
 // A room's row is joined by its tenant too: a membership never reaches into another tenant's room.
 const sqlMembership = `
-SELECT r.room_id, r.address, r.kind, r.class, m.role, m.state
-FROM rooms r JOIN members m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
+SELECT r.room_id, r.address, r.kind, r.class, m.role, m.state, m.joined_at
+FROM rooms r JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
 WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted' AND m.user_id = $3`
 
 // Membership returns what a user is in a room that isn't deleted.
@@ -30,9 +31,9 @@ func membership(ctx context.Context, q querier, t tenant.TenantID, r tenant.Room
 }
 
 const sqlMembers = `
-SELECT r.room_id, m.user_id, u.name, m.role, m.state, m.joined_at
+SELECT r.room_id, m.user_id, u.name, m.role, m.state, m.joined_at, m.until, m.reason
 FROM rooms r
-JOIN members m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
+JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
 JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
 WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted'
   AND m.user_id > $3 AND (m.user_id ILIKE $4 OR u.name ILIKE $4)
@@ -46,14 +47,15 @@ func (s *Store) Members(ctx context.Context, t tenant.TenantID, r tenant.RoomID,
 }
 
 const sqlPutMember = `
-INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at)
-SELECT room_pk, tenant_id, $3, $4, $5, $6 FROM rooms
+INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at, until, reason)
+SELECT room_pk, tenant_id, $3, $4, $5, $6, $7, $8 FROM rooms
 WHERE tenant_id = $1 AND room_id = $2 AND state <> 'deleted'
-ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET role = EXCLUDED.role, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at`
+ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET
+  role = EXCLUDED.role, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at, until = EXCLUDED.until, reason = EXCLUDED.reason`
 
 // PutMember inserts or replaces a user's standing in a room of his tenant.
 func (x tx) PutMember(ctx context.Context, t tenant.TenantID, m tenant.Member) error {
-	err := mustChange(ctx, x.q, sqlPutMember, t, m.Room, m.User, m.Role, m.State, m.JoinedAt)
+	err := mustChange(ctx, x.q, sqlPutMember, t, m.Room, m.User, m.Role, m.State, m.JoinedAt, timeOrNull(m.Until), m.Reason)
 	return wrap(err, "put a member into", "room", string(t), string(m.Room), string(m.User))
 }
 
@@ -67,13 +69,86 @@ func (x tx) DeleteMember(ctx context.Context, t tenant.TenantID, r tenant.RoomID
 	return wrap(err, "delete", "member", string(t), string(r), string(u))
 }
 
+const sqlEndMember = `
+DELETE FROM members m USING rooms r
+WHERE r.room_pk = m.room_pk AND r.tenant_id = $1 AND r.room_id = $2 AND m.tenant_id = $1 AND m.user_id = $3
+  AND m.state <> 'joined' AND m.until <= $4
+RETURNING r.room_id, r.address, r.kind, r.class, m.role, m.state, m.joined_at`
+
+// EndMember deletes a ban or an invitation that ends by a time.
+func (x tx) EndMember(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, until time.Time) (tenant.Membership, error) {
+	m, err := one(ctx, x.q, scanMembership, sqlEndMember, t, r, u, until)
+	return m, wrap(err, "end", "member", string(t), string(r), string(u))
+}
+
 func scanMembership(row pgx.CollectableRow) (m tenant.Membership, err error) {
-	err = row.Scan(&m.Room, &m.Address, &m.Kind, &m.Class, &m.Role, &m.State)
+	err = row.Scan(&m.Room, &m.Address, &m.Kind, &m.Class, &m.Role, &m.State, &m.JoinedAt)
+	m.JoinedAt = m.JoinedAt.UTC()
 	return m, err
 }
 
 func scanMember(row pgx.CollectableRow) (m tenant.Member, err error) {
-	err = row.Scan(&m.Room, &m.User, &m.Name, &m.Role, &m.State, &m.JoinedAt)
+	var until *time.Time
+	err = row.Scan(&m.Room, &m.User, &m.Name, &m.Role, &m.State, &m.JoinedAt, &until, &m.Reason)
 	m.JoinedAt = m.JoinedAt.UTC()
+	if until != nil {
+		m.Until = until.UTC()
+	}
 	return m, err
+}
+
+// timeOrNull makes a zero time null.
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+const sqlOtherOwners = `
+SELECT count(*) FROM members m JOIN rooms r ON r.room_pk = m.room_pk AND r.tenant_id = m.tenant_id
+WHERE r.tenant_id = $1 AND r.room_id = $2 AND m.user_id <> $3 AND m.state = 'joined' AND m.role = 'owner'`
+
+// OtherOwners counts the owners of a room beside a user.
+func (x tx) OtherOwners(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (int64, error) {
+	n, err := one(ctx, x.q, pgx.RowTo[int64], sqlOtherOwners, t, r, u)
+	return n, wrap(err, "count", "owners", string(t), string(r))
+}
+
+const sqlSenior = `
+SELECT r.room_id, m.user_id, u.name, m.role, m.state, m.joined_at, m.until, m.reason
+FROM rooms r
+JOIN members m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
+JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
+WHERE r.tenant_id = $1 AND r.room_id = $2 AND m.user_id <> $3 AND m.state = 'joined' AND m.role = 'moderator'
+  AND u.status = 'active'
+ORDER BY m.joined_at, m.user_id LIMIT 1`
+
+// Senior returns the moderator of a room, other than a user, who is longest in it.
+func (x tx) Senior(ctx context.Context, t tenant.TenantID, r tenant.RoomID, but tenant.UserID) (tenant.Member, error) {
+	m, err := one(ctx, x.q, scanMember, sqlSenior, t, r, but)
+	return m, wrap(err, "read the senior moderator of", "room", string(t), string(r))
+}
+
+const sqlOwnedAlone = `
+SELECT r.room_id FROM members m JOIN rooms r ON r.room_pk = m.room_pk AND r.tenant_id = m.tenant_id
+WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND m.role = 'owner' AND r.state <> 'deleted'
+  AND NOT EXISTS (SELECT FROM members o WHERE o.room_pk = m.room_pk AND o.user_id <> m.user_id
+    AND o.state = 'joined' AND o.role = 'owner')
+ORDER BY r.room_id`
+
+// OwnedAlone lists the rooms whose only owner is a user.
+func (x tx) OwnedAlone(ctx context.Context, t tenant.TenantID, u tenant.UserID) ([]tenant.RoomID, error) {
+	rooms, err := list(ctx, x.q, pgx.RowTo[tenant.RoomID], sqlOwnedAlone, t, u)
+	return rooms, wrap(err, "list the rooms owned by", "user", string(t), string(u))
+}
+
+const sqlCountOwned = `
+SELECT count(*) FROM members m JOIN rooms r ON r.room_pk = m.room_pk AND r.tenant_id = m.tenant_id
+WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND m.role = 'owner' AND r.state <> 'deleted'`
+
+// CountOwned counts the rooms that a user owns.
+func (x tx) CountOwned(ctx context.Context, t tenant.TenantID, u tenant.UserID) (int64, error) {
+	n, err := one(ctx, x.q, pgx.RowTo[int64], sqlCountOwned, t, u)
+	return n, wrap(err, "count the rooms owned by", "user", string(t), string(u))
 }

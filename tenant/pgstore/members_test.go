@@ -19,7 +19,7 @@ func TestMembershipIsReadAsWritten(t *testing.T) {
 
 	got, err := s.Membership(within(t), "acme", "r", "alice")
 	must(t, err)
-	want(t, "membership", got, tenant.Membership{Room: "r", Kind: tenant.Private, Class: tenant.Std, Role: tenant.RoleOwner, State: tenant.Joined})
+	want(t, "membership", got, tenant.Membership{Room: "r", Kind: tenant.Private, Class: tenant.Std, Role: tenant.RoleOwner, State: tenant.Joined, JoinedAt: base})
 	_, err = s.Membership(within(t), "acme", "r", "bob")
 	wantErr(t, "a stranger", err, tenant.ErrNotFound)
 	_, err = s.Membership(within(t), "other", "r", "alice")

@@ -9,7 +9,7 @@ import (
 )
 
 const sqlRoom = `
-SELECT r.tenant_id, r.room_id, r.address, r.kind, r.class, r.title, r.state, r.created_at,
+SELECT r.tenant_id, r.room_id, r.address, r.kind, r.class, r.title, r.state, r.slow_seconds, r.history, r.created_at,
   (SELECT count(*) FROM members m WHERE m.room_pk = r.room_pk AND m.state = 'joined')
 FROM rooms r WHERE r.tenant_id = $1 AND r.room_id = $2`
 
@@ -29,7 +29,7 @@ func (x tx) RoomRow(ctx context.Context, t tenant.TenantID, r tenant.RoomID) (te
 }
 
 const sqlRooms = `
-SELECT r.tenant_id, r.room_id, r.address, r.kind, r.class, r.title, r.state, r.created_at,
+SELECT r.tenant_id, r.room_id, r.address, r.kind, r.class, r.title, r.state, r.slow_seconds, r.history, r.created_at,
   (SELECT count(*) FROM members m WHERE m.room_pk = r.room_pk AND m.state = 'joined')
 FROM rooms r
 WHERE r.tenant_id = $1 AND r.state <> 'deleted' AND r.room_id > $2 AND (r.room_id ILIKE $3 OR r.title ILIKE $3)
@@ -51,27 +51,27 @@ func (x tx) CountRooms(ctx context.Context, t tenant.TenantID) (int64, error) {
 }
 
 const sqlInsertRoom = `
-INSERT INTO rooms (tenant_id, room_id, address, kind, class, title, state, created_at, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`
+INSERT INTO rooms (tenant_id, room_id, address, kind, class, title, state, slow_seconds, history, created_at, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)`
 
 // InsertRoom adds a room.
 func (x tx) InsertRoom(ctx context.Context, r tenant.Room) error {
-	_, err := exec(ctx, x.q, sqlInsertRoom, r.Tenant, r.ID, r.Address, r.Kind, r.Class, r.Title, r.State, r.CreatedAt)
+	_, err := exec(ctx, x.q, sqlInsertRoom, r.Tenant, r.ID, r.Address, r.Kind, r.Class, r.Title, r.State, r.SlowSeconds, r.History, r.CreatedAt)
 	return wrap(err, "insert", "room", string(r.Tenant), string(r.ID))
 }
 
 const sqlUpdateRoom = `
-UPDATE rooms SET title = $3, state = $4, changed_at = CASE WHEN state = $4 THEN changed_at ELSE now() END
+UPDATE rooms SET title = $3, state = $4, slow_seconds = $5, history = $6, changed_at = CASE WHEN state = $4 THEN changed_at ELSE now() END
 WHERE tenant_id = $1 AND room_id = $2`
 
-// UpdateRoom changes the title and the state of a room.
+// UpdateRoom changes the settings and the state of a room.
 func (x tx) UpdateRoom(ctx context.Context, r tenant.Room) error {
-	err := mustChange(ctx, x.q, sqlUpdateRoom, r.Tenant, r.ID, r.Title, r.State)
+	err := mustChange(ctx, x.q, sqlUpdateRoom, r.Tenant, r.ID, r.Title, r.State, r.SlowSeconds, r.History)
 	return wrap(err, "update", "room", string(r.Tenant), string(r.ID))
 }
 
 func scanRoom(row pgx.CollectableRow) (r tenant.Room, err error) {
-	err = row.Scan(&r.Tenant, &r.ID, &r.Address, &r.Kind, &r.Class, &r.Title, &r.State, &r.CreatedAt, &r.Members)
+	err = row.Scan(&r.Tenant, &r.ID, &r.Address, &r.Kind, &r.Class, &r.Title, &r.State, &r.SlowSeconds, &r.History, &r.CreatedAt, &r.Members)
 	r.CreatedAt = r.CreatedAt.UTC()
 	return r, err
 }

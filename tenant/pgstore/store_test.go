@@ -85,7 +85,7 @@ func userOf(t tenant.TenantID, id tenant.UserID) tenant.User {
 }
 
 func roomOf(t tenant.TenantID, id tenant.RoomID, k tenant.Kind) tenant.Room {
-	return tenant.Room{Tenant: t, ID: id, Kind: k, Class: tenant.Std, Title: "Room " + string(id), State: tenant.RoomActive, CreatedAt: base}
+	return tenant.Room{Tenant: t, ID: id, Kind: k, Class: tenant.Std, Title: "Room " + string(id), State: tenant.RoomActive, History: tenant.ReachAll, CreatedAt: base}
 }
 
 func memberOf(r tenant.RoomID, u tenant.UserID, role tenant.Role) tenant.Member {

@@ -19,7 +19,7 @@ type tx struct {
 }
 
 const sqlLockTenant = `
-SELECT tenant_id, name, account, timezone, limits, retention, status, created_at
+SELECT tenant_id, name, account, timezone, limits, retention, status, user_rooms, created_at
 FROM tenants WHERE tenant_id = $1 AND status <> 'deleting'
 FOR NO KEY UPDATE`
 
