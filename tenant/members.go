@@ -223,8 +223,11 @@ func (s *Service) putStanding(ctx context.Context, tx Tx, a Actor, c standing, a
 			return nil, err
 		}
 	}
-	if err := tx.Announce(ctx, c.room.Tenant, c.room.ID, ch.tell(c, after)); err != nil {
-		return nil, err
+	if e := ch.tell(c, after); e.Event != EventJoined || !c.by.admin {
+		// Whom the tenant puts into its rooms is its own bookkeeping: thousands at once, maybe.
+		if err := tx.Announce(ctx, c.room.Tenant, c.room.ID, e); err != nil {
+			return nil, err
+		}
 	}
 	refresh, err := s.change(ctx, tx, c, is, ch.reason)
 	if err != nil {

@@ -108,7 +108,7 @@ func (d *desk) put(r tenant.RoomID, u tenant.UserID, as tenant.Role) {
 	d.t.Helper()
 	sql := `INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at)
 		SELECT room_pk, 'acme', $2, $3, $4, now() FROM rooms WHERE room_id = $1
-		ON CONFLICT (room_pk, user_id) DO UPDATE SET role = excluded.role, state = excluded.state, until = NULL`
+		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET role = excluded.role, state = excluded.state, until = NULL`
 	var err error
 	switch as {
 	case stranger:

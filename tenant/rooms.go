@@ -147,6 +147,9 @@ func (s *Service) insertOwnRoom(ctx context.Context, tx Tx, a Actor, t Tenant, r
 	if err := s.insertRoom(ctx, tx, a, t, room, now); err != nil {
 		return err
 	}
+	if err := tx.Announce(ctx, t.ID, room.ID, Event{Event: EventCreated, By: a.id}); err != nil {
+		return err
+	}
 	room.Members = 1
 	m := Member{Room: room.ID, User: u, Name: user.Name, Role: RoleOwner, State: Joined, JoinedAt: now}
 	c := standing{room: *room, user: user, by: footing{user: u}, now: now}
@@ -188,15 +191,6 @@ func (s *Service) insertRoom(ctx context.Context, tx Tx, a Actor, t Tenant, room
 	}
 	if err := tx.Enqueue(ctx, EnsureStream{t.ID, room.Class}, time.Time{}); err != nil {
 		return err
-	}
-	if room.Kind != Direct {
-		e := Event{Event: EventCreated}
-		if a.kind == actorUser {
-			e.By = a.id
-		}
-		if err := tx.Announce(ctx, t.ID, room.ID, e); err != nil {
-			return err
-		}
 	}
 	return audit(ctx, tx, a, now, t.ID, "room.create", "room:"+string(room.ID), nil, *room)
 }
@@ -304,11 +298,13 @@ func (s *Service) changeRoom(ctx context.Context, a Actor, t TenantID, r RoomID,
 // roomEvents are what a room tells of a change of itself.
 func roomEvents(before, after Room, u UserID) (events []Event) {
 	by := string(u)
-	states := map[RoomState]EventName{RoomFrozen: EventFrozen, RoomArchived: EventArchived}
-	if name := states[after.State]; before.State != after.State && name != "" {
-		events = append(events, Event{Event: name, By: by, On: new(true)})
-	} else if name := states[before.State]; before.State != after.State && name != "" && after.State == RoomActive {
-		events = append(events, Event{Event: name, By: by, On: new(false)})
+	closed := map[RoomState]EventName{RoomFrozen: EventFrozen, RoomArchived: EventArchived}
+	switch {
+	case after.State == before.State:
+	case closed[after.State] != "":
+		events = append(events, Event{Event: closed[after.State], By: by, On: new(true)})
+	case after.State == RoomActive:
+		events = append(events, Event{Event: closed[before.State], By: by, On: new(false)})
 	}
 	settings := Event{Event: EventSettings, By: by}
 	if before.Title != after.Title {
