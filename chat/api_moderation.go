@@ -15,13 +15,13 @@ type Moderation interface {
 	SetRole(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, role string) (tenant.Member, error)
 }
 
-// target is whom an operation is about, and where.
-type target struct {
+// whom says whom an operation is about, and where.
+type whom struct {
 	Room string `json:"room"`
 	User string `json:"user"`
 }
 
-func (q target) parse() (tenant.RoomID, tenant.UserID, error) {
+func (q whom) parse() (tenant.RoomID, tenant.UserID, error) {
 	room, err := tenant.ParseRoomID("room", q.Room)
 	if err != nil {
 		return "", "", err
@@ -42,13 +42,13 @@ func (q term) parse() (tenant.Term, error) {
 }
 
 type inviteRequest struct {
-	target
+	whom
 	term
 	Role string `json:"role"` // "": member
 }
 
 func (c *Chat) opInvite(ctx context.Context, who caller, q inviteRequest) (any, error) {
-	room, user, err := q.target.parse()
+	room, user, err := q.whom.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func done(err error) (any, error) {
 }
 
 type kickRequest struct {
-	target
+	whom
 	Reason string `json:"reason"`
 }
 
@@ -81,13 +81,13 @@ func (c *Chat) opKick(ctx context.Context, who caller, q kickRequest) (any, erro
 }
 
 type banRequest struct {
-	target
+	whom
 	term
 	Reason string `json:"reason"`
 }
 
 func (c *Chat) opBan(ctx context.Context, who caller, q banRequest) (any, error) {
-	room, user, err := q.target.parse()
+	room, user, err := q.whom.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (c *Chat) opBan(ctx context.Context, who caller, q banRequest) (any, error)
 	return done(err)
 }
 
-func (c *Chat) opUnban(ctx context.Context, who caller, q target) (any, error) {
+func (c *Chat) opUnban(ctx context.Context, who caller, q whom) (any, error) {
 	room, user, err := q.parse()
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (c *Chat) opUnban(ctx context.Context, who caller, q target) (any, error) {
 }
 
 type roleRequest struct {
-	target
+	whom
 	Role string `json:"role"`
 }
 
