@@ -150,14 +150,5 @@ func (k operatorKeys) creds(u tenant.UserID) (string, error) {
 	c := jwt.NewUserClaims(user.public)
 	c.Name, c.IssuerAccount = string(u), k.account.public
 	c.Pub.Allow, c.Sub.Allow, c.Sub.Deny = g.Pub, g.Sub, g.SubDeny
-	text, err := c.Encode(k.signing.pair)
-	if err != nil {
-		return "", err
-	}
-	seed, err := user.pair.Seed()
-	if err != nil {
-		return "", err
-	}
-	creds, err := jwt.FormatUserConfig(text, seed)
-	return string(creds), err
+	return credsFile(c, k.signing.pair, user.pair)
 }

@@ -17,7 +17,7 @@ func runChild(role string) error {
 	// The parent ends us when it is interrupted; it may still want to know what we cost.
 	signal.Ignore(os.Interrupt, syscall.SIGTERM)
 	start, ok := map[string]func(dir string) (ready, func() error, error){
-		rolePlain: startPlain, roleOperator: startOperator, roleParley: startParley,
+		rolePlain: startPlain, roleOperator: startOperator, roleCallout: startCallout, roleParley: startParley,
 	}[role]
 	if !ok {
 		return fmt.Errorf("no role %q", role)

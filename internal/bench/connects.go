@@ -17,20 +17,26 @@ const connectsARound = 200
 func connects(ctx context.Context, b *bench) error {
 	n := b.count(connectsARound)
 	variants := []variant{
-		{"static password, no permissions", b.plain, n, connecting(n, b.plain.NATS, func(int) nats.Option {
-			return nats.UserInfo(bareUser, barePassword)
+		{"callout that checks nothing, token", b.callout, n, connecting(n, b.callout.NATS, func(i int) nats.Option {
+			return nats.Token(b.account.tokens[i])
 		})},
-		{"static password, same permissions", b.plain, n, connecting(n, b.plain.NATS, func(i int) nats.Option {
-			return nats.UserInfo(string(userID(i)), barePassword)
-		})},
-		{"operator JWT, no callout", b.jwts, n, connecting(n, b.jwts.NATS, func(i int) nats.Option {
-			return nats.UserCredentialBytes([]byte(b.jwts.Creds[i]))
+		{"callout that checks nothing, creds", b.callout, n, connecting(n, b.callout.NATS, func(i int) nats.Option {
+			return nats.UserCredentialBytes([]byte(b.callout.Creds[i]))
 		})},
 		{"Parley, token", b.parley, n, connecting(n, b.parley.NATS, func(i int) nats.Option {
 			return nats.Token(b.account.tokens[i])
 		})},
 		{"Parley, creds", b.parley, n, connecting(n, b.parley.NATS, func(i int) nats.Option {
 			return nats.UserCredentialBytes([]byte(b.account.creds[i]))
+		})},
+		{"operator JWT, no callout", b.jwts, n, connecting(n, b.jwts.NATS, func(i int) nats.Option {
+			return nats.UserCredentialBytes([]byte(b.jwts.Creds[i]))
+		})},
+		{"static password, same permissions", b.plain, n, connecting(n, b.plain.NATS, func(i int) nats.Option {
+			return nats.UserInfo(string(userID(i)), barePassword)
+		})},
+		{"static password, no permissions", b.plain, n, connecting(n, b.plain.NATS, func(int) nats.Option {
+			return nats.UserInfo(bareUser, barePassword)
 		})},
 	}
 	results, err := interleave(ctx, b.rounds(), variants)
@@ -66,6 +72,6 @@ func connecting(n int, url string, proof func(user int) nats.Option) func(contex
 // dial connects as every client here does: what breaks is an error, and not repaired.
 func dial(url string, u tenant.UserID, more ...nats.Option) (*nats.Conn, error) {
 	return nats.Connect(url, append([]nats.Option{
-		nats.CustomInboxPrefix(subject.Inbox(u)), nats.Timeout(5 * time.Second), nats.NoReconnect(),
+		nats.Name(string(u)), nats.CustomInboxPrefix(subject.Inbox(u)), nats.Timeout(5 * time.Second), nats.NoReconnect(),
 	}, more...)...)
 }

@@ -40,6 +40,7 @@ type bench struct {
 	short   bool
 	plain   *process // nats-server with static users
 	jwts    *process // nats-server with users of an operator
+	callout *process // nats-server with a callout that checks nothing
 	parley  *process
 	api     *api
 	account tenantOf
@@ -158,6 +159,9 @@ func (b *bench) start(ctx context.Context, dir string) (err error) {
 	if b.jwts, err = startChild(ctx, roleOperator, dir); err != nil {
 		return err
 	}
+	if b.callout, err = startChild(ctx, roleCallout, dir); err != nil {
+		return err
+	}
 	if b.parley, err = startChild(ctx, roleParley, dir); err != nil {
 		return err
 	}
@@ -168,7 +172,7 @@ func (b *bench) start(ctx context.Context, dir string) (err error) {
 
 func (b *bench) stop() error {
 	var errs []error
-	for _, p := range []*process{b.parley, b.jwts, b.plain} {
+	for _, p := range []*process{b.parley, b.callout, b.jwts, b.plain} {
 		if p != nil {
 			errs = append(errs, p.stop())
 		}
@@ -184,7 +188,7 @@ func (b *bench) introduce(ctx context.Context) error {
 	fmt.Fprintf(b.out, "%s, nats-server %s, %s/%s, %d CPUs, load average %s\n", runtime.Version(), server.VERSION,
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), loadAverage())
 	fmt.Fprintf(b.out, "Idle, CPU for each second:")
-	for _, p := range []*process{b.plain, b.jwts, b.parley} {
+	for _, p := range []*process{b.plain, b.jwts, b.callout, b.parley} {
 		before, err := p.spent()
 		if err != nil {
 			return err

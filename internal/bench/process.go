@@ -21,6 +21,7 @@ const (
 
 	rolePlain    = "plain"
 	roleOperator = "operator"
+	roleCallout  = "callout"
 	roleParley   = "parley"
 
 	startTimeout = 2 * time.Minute // Parley makes a database
