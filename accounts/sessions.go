@@ -21,6 +21,8 @@ const (
 	maxSessions = 4096
 	// sessionBatch is how many go in one statement.
 	sessionBatch = 512
+	// sessionPause gathers a batch.
+	sessionPause = 25 * time.Millisecond
 	// sessionLife is when a session of a living server can't be open any more: the callout's
 	// answers expire within an hour.
 	sessionLife = 2 * time.Hour
@@ -69,7 +71,8 @@ func (r *Recorder) Run(ctx context.Context) {
 	}
 }
 
-// take waits for one and returns it with all that are queued behind it, up to a batch.
+// take waits for one, then a little, and returns all that are queued by then, up to a batch: a
+// statement for each connection would cost the database as much as letting it in.
 func take[T any](ctx context.Context, queue <-chan T) ([]T, error) {
 	var batch []T
 	select {
@@ -77,6 +80,13 @@ func take[T any](ctx context.Context, queue <-chan T) ([]T, error) {
 		return nil, ctx.Err()
 	case v := <-queue:
 		batch = append(batch, v)
+	}
+	pause := time.NewTimer(sessionPause)
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-pause.C:
 	}
 	for len(batch) < sessionBatch {
 		select {

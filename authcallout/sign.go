@@ -34,7 +34,7 @@ func (c *Callout) admit(a *attempt, id *tenant.Identity, until time.Time) {
 	}
 	user, err := c.userJWT(a, id, until)
 	if err == nil {
-		err = c.answer(a, func(r *jwt.AuthorizationResponseClaims) { r.Jwt = user })
+		err = c.answer(a, answerPart{JWT: user})
 	}
 	if err != nil {
 		c.log.Error("answer not signed", "tenant", string(id.Tenant), "user", string(id.User.ID), "error", err)
@@ -58,15 +58,11 @@ func (c *Callout) userJWT(a *attempt, id *tenant.Identity, until time.Time) (str
 	if err != nil {
 		return "", fmt.Errorf("open signing key: %w", err)
 	}
-	g := grant.For(id.User.ID, id.Rooms, id.Restricted)
-	u := jwt.NewUserClaims(a.req.NATS.UserNKey)
-	u.Name = string(id.User.ID)
-	u.IssuerAccount = id.Account
-	u.Expires = expiry(c.conf.Now(), until).Unix()
-	u.AllowedConnectionTypes = jwt.StringList{jwt.ConnectionTypeStandard, jwt.ConnectionTypeWebsocket}
-	u.Pub.Allow = g.Pub
-	u.Sub.Allow, u.Sub.Deny = g.Sub, g.SubDeny
-	text, err := u.Encode(signer)
+	now := c.conf.Now()
+	text, err := encodeJWT(claims[userPart]{
+		Subject: a.req.NATS.UserNKey, Name: string(id.User.ID), IssuedAt: now.Unix(), Expires: expiry(now, until).Unix(),
+		NATS: newUserPart(grant.For(id.User.ID, id.Rooms, id.Restricted), id.Account),
+	}, signer)
 	if err != nil {
 		return "", fmt.Errorf("sign user: %w", err)
 	}
@@ -75,21 +71,21 @@ func (c *Callout) userJWT(a *attempt, id *tenant.Identity, until time.Time) (str
 
 // reject answers with a refusal's code, which the server logs and does not pass on.
 func (c *Callout) reject(a *attempt, code string) {
-	if err := c.answer(a, func(r *jwt.AuthorizationResponseClaims) { r.Error = code }); err != nil {
+	if err := c.answer(a, answerPart{Error: code}); err != nil {
 		c.log.Error("refusal not signed", "error", err)
 	}
 }
 
 // answer signs, encrypts for the asking server alone, and sends. That the connection to the
 // server is down is no error: the client, which waits on the same server, is gone too.
-func (c *Callout) answer(a *attempt, fill func(*jwt.AuthorizationResponseClaims)) error {
-	r := jwt.NewAuthorizationResponseClaims(a.req.NATS.UserNKey)
-	r.Audience = a.req.NATS.Server.ID
+func (c *Callout) answer(a *attempt, part answerPart) error {
 	if c.authSelf != c.conf.AuthAccount {
-		r.IssuerAccount = c.conf.AuthAccount
+		part.IssuerAccount = c.conf.AuthAccount
 	}
-	fill(r)
-	text, err := r.Encode(c.conf.AuthSigner)
+	part.Type, part.Version = jwt.AuthorizationResponseClaim, claimsVersion
+	text, err := encodeJWT(claims[answerPart]{
+		Subject: a.req.NATS.UserNKey, Audience: a.req.NATS.Server.ID, IssuedAt: c.conf.Now().Unix(), NATS: part,
+	}, c.conf.AuthSigner)
 	if err != nil {
 		return fmt.Errorf("sign answer: %w", err)
 	}
