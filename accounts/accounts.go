@@ -34,6 +34,7 @@ type Accounts struct {
 	nodes  *nodes
 	kicked kicks
 	left   chan sessionKey
+	direct chan arrival
 	subs   []*nats.Subscription
 }
 
@@ -49,6 +50,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 		nodes:  &nodes{now: c.System.now, seen: map[string]time.Time{}},
 		kicked: kicks{now: c.System.now, of: map[kickKey]*kick{}},
 		left:   make(chan sessionKey, maxSessions),
+		direct: make(chan arrival, maxSessions),
 	}
 	var err error
 	if a.box, err = newMailbox(c.SYS); err != nil {
@@ -91,6 +93,7 @@ func (a *Accounts) Close() {
 func (a *Accounts) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { a.forgetSessions(ctx) })
+	wg.Go(func() { a.receive(ctx) })
 	wg.Go(func() { a.reconcileLoop(ctx) })
 	wg.Wait()
 }

@@ -57,6 +57,7 @@ type tenantFacts struct {
 	Status  tenant.Status
 	Signing []string
 	Closed  []closedPost // newest first
+	Revoked []string     // nkeys of credentials that the servers would let in by themselves
 }
 
 // systemFacts are all that the claims of the operator and its three accounts depend on.
@@ -133,7 +134,26 @@ func tenantClaims(f tenantFacts, platform string) *jwt.AccountClaims {
 	)
 	sort.Sort(c.Imports)
 	closeSubjects(c, f.Closed)
+	revoke(c, f)
 	return c
+}
+
+// forever is later than any user JWT's iat, in Unix seconds: year 9999. The time of the
+// revocation would be nothing that the rows say of a user who is only kept out for now.
+const forever = 253402300799
+
+// revoke shuts out whom no callout is asked about. Of a suspended tenant that is everybody.
+func revoke(c *jwt.AccountClaims, f tenantFacts) {
+	revoked := f.Revoked
+	if f.Status != tenant.Active {
+		revoked = []string{jwt.All}
+	}
+	for _, nkey := range revoked {
+		if c.Revocations == nil {
+			c.Revocations = jwt.RevocationList{}
+		}
+		c.Revocations[nkey] = forever
+	}
 }
 
 // closeSubjects maps away what nobody in the account may publish. A subject that no mapping

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,8 +31,9 @@ type kickKey struct {
 type kick struct {
 	before time.Time // of a connection's start; zero: whenever it began
 	until  time.Time
-	sweeps int    // that are under way
-	late   []conn // came in during a sweep, which closes and counts them
+	sweeps int             // that are under way
+	nkeys  []tenant.UserID // that the servers know the user by too
+	late   []conn          // came in during a sweep, which closes and counts them
 }
 
 // kicks are the users whose connections are closed when a server says that they came in.
@@ -78,9 +80,23 @@ func (k *kicks) end(key kickKey) []conn {
 	return late
 }
 
+// also notes by which nkeys a kicked user is kicked too.
+func (k *kicks) also(key kickKey, nkeys []tenant.UserID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if v := k.of[key]; v != nil {
+		v.nkeys = nkeys
+	}
+}
+
 func (k *kicks) forget(key kickKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if v := k.of[key]; v != nil {
+		for _, nkey := range v.nkeys {
+			delete(k.of, kickKey{key.account, nkey})
+		}
+	}
 	delete(k.of, key)
 }
 
@@ -115,11 +131,12 @@ func begunBefore(start, before time.Time) bool { return before.IsZero() || start
 // late. With a before it leaves alone what began later. What it closed is counted also when
 // not every node answered, which is an error.
 func (a *Accounts) Kick(ctx context.Context, account string, u tenant.UserID, before time.Time) (int, error) {
-	closed, err := a.sweep(ctx, kickKey{account, u}, before)
-	if err != nil {
-		return closed, fmt.Errorf("kick user %s of %s: %w", u, account, err)
+	closed, errNamed := a.sweep(ctx, kickKey{account, u}, before)
+	direct, errDirect := a.kickDirect(ctx, account, u, before)
+	if err := errors.Join(errNamed, errDirect); err != nil {
+		return closed + direct, fmt.Errorf("kick user %s of %s: %w", u, account, err)
 	}
-	return closed, nil
+	return closed + direct, nil
 }
 
 // Admit forgets what Kick remembered of a user.
@@ -195,15 +212,18 @@ type event struct {
 	serverOf
 	Client struct {
 		ID    uint64        `json:"id"`
-		User  tenant.UserID `json:"user"`
+		User  tenant.UserID `json:"user"` // an nkey, where the server did not ask the callout
+		Host  string        `json:"host"`
 		Start time.Time     `json:"start"`
+		JWT   string        `json:"jwt"` // likewise: the callout's users have none
 	} `json:"client"`
 }
 
 // connected closes a connection that came in after its user was kicked: the callout had let
 // it in on the old rows, and no server looks again (NATS.md).
 func (a *Accounts) connected(m *nats.Msg) {
-	if a.kicked.empty() {
+	direct := bytes.Contains(m.Data, jwtField)
+	if a.kicked.empty() && !direct {
 		return
 	}
 	account := strings.Split(m.Subject, ".")[2]
@@ -212,13 +232,21 @@ func (a *Accounts) connected(m *nats.Msg) {
 		a.log.Warn("connect event does not decode", "error", err)
 		return
 	}
+	if direct {
+		a.arrived(account, e)
+	}
 	if !a.kicked.meets(account, conn{Server: e.Server.ID, CID: e.Client.ID, Start: e.Client.Start, User: e.Client.User}) {
 		return
 	}
-	err := a.sys.PublishRequest(fmt.Sprintf(serverKick, e.Server.ID), a.box.prefix+nobody, kickBody(e.Client.ID))
-	if err != nil {
-		a.log.Warn("connection not closed that was half-way in", attrs(account, e.Client.User), slog.String("server", e.Server.ID), slog.Any("error", err))
+	a.closeOne(account, e.Client.User, sessionKey{e.Server.ID, e.Client.ID}, "it was half-way in")
+}
+
+// closeOne closes a connection without waiting for the answer.
+func (a *Accounts) closeOne(account string, u tenant.UserID, k sessionKey, why string) {
+	log := a.log.With(attrs(account, u), slog.String("server", k.server), slog.String("why", why))
+	if err := a.sys.PublishRequest(fmt.Sprintf(serverKick, k.server), a.box.prefix+nobody, kickBody(k.cid)); err != nil {
+		log.Warn("connection not closed", "error", err)
 		return
 	}
-	a.log.Info("connection closed that was half-way in", attrs(account, e.Client.User), slog.String("server", e.Server.ID))
+	log.Info("connection closed")
 }

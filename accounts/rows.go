@@ -72,7 +72,9 @@ SELECT t.tenant_id, t.account, t.limits, t.status,
     UNION ALL
     (SELECT coalesce(r.class, ''), coalesce(r.kind, ''), m.room_id, coalesce(r.address, ''), m.user_id, m.why, m.since
     FROM mutes m LEFT JOIN rooms r USING (tenant_id, room_id)
-    WHERE m.tenant_id = t.tenant_id AND (m.room_id = '' OR r.state = 'active') ORDER BY m.since DESC, m.room_id, m.user_id LIMIT $2)) c), '[]')
+    WHERE m.tenant_id = t.tenant_id AND (m.room_id = '' OR r.state = 'active') ORDER BY m.since DESC, m.room_id, m.user_id LIMIT $2)) c), '[]'),
+  array(SELECT c.nkey FROM credentials c JOIN users u USING (tenant_id, user_id)
+    WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND (c.revoked_at IS NOT NULL OR u.status <> 'active') ORDER BY c.nkey)
 FROM tenants t WHERE t.tenant_id = ANY($1)`
 
 // readFacts reads what the claims of tenants depend on.
@@ -83,7 +85,7 @@ func readFacts(ctx context.Context, q querier, ids []tenant.TenantID) (map[tenan
 	}
 	facts := make(map[tenant.TenantID]tenantFacts, len(ids))
 	var f tenantFacts
-	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed}, func() error {
+	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Revoked}, func() error {
 		facts[f.Tenant] = f
 		f = tenantFacts{}
 		return nil

@@ -24,7 +24,7 @@ const (
 	// sessionPause gathers a batch.
 	sessionPause = 25 * time.Millisecond
 	// sessionLife is when a session of a living server can't be open any more: the callout's
-	// answers expire within an hour.
+	// answers expire within an hour. Those of services don't.
 	sessionLife = 2 * time.Hour
 	// sessionGrace leaves sessions alone whose server may be too new to be known, or whose
 	// client is still on its way in.
@@ -110,6 +110,10 @@ ON CONFLICT (server_id, cid) DO UPDATE SET account = excluded.account, user_id =
   key_id = excluded.key_id, token_id = excluded.token_id, address = excluded.address, since = excluded.since`
 
 func (r *Recorder) write(ctx context.Context, batch []tenant.Session) error {
+	return writeSessions(ctx, r.pool, batch)
+}
+
+func writeSessions(ctx context.Context, pool *pgxpool.Pool, batch []tenant.Session) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	n := len(batch)
@@ -123,7 +127,7 @@ func (r *Recorder) write(ctx context.Context, batch []tenant.Session) error {
 		keys[i], tokens[i] = s.Proof.Key, s.Proof.Token
 		cids[i], since[i] = int64(s.CID), s.Since //nolint:gosec // G115: a server counts connections from 1
 	}
-	_, err := r.pool.Exec(ctx, insertSessions, servers, cids, accounts, users, methods, keys, tokens, addresses, since)
+	_, err := pool.Exec(ctx, insertSessions, servers, cids, accounts, users, methods, keys, tokens, addresses, since)
 	return err
 }
 
@@ -172,7 +176,7 @@ func (a *Accounts) deleteSessions(ctx context.Context, batch []sessionKey) error
 }
 
 const pruneSessions = `
-DELETE FROM sessions WHERE since < $2 AND NOT server_id = ANY($1) OR since < $3`
+DELETE FROM sessions WHERE since < $2 AND NOT server_id = ANY($1) OR since < $3 AND method <> 'service'`
 
 const (
 	// Only where they are counted does a session that is not open do harm.

@@ -51,7 +51,6 @@ type Chat struct {
 	log      *slog.Logger
 	metrics  *metrics
 	progress *progress
-	receipts receipts
 	timing   timing
 	now      func() time.Time
 	leading  atomic.Pointer[projector] // nil while another process projects
@@ -67,7 +66,6 @@ type timing struct {
 	retry     time.Duration // after a fault of one stream
 	readWait  time.Duration // what a read waits for the projection
 	readPoll  time.Duration // between looks at the cursor when another process projects
-	coalesce  time.Duration // between two notices of the same to the same user
 }
 
 var defaultTiming = timing{
@@ -79,7 +77,6 @@ var defaultTiming = timing{
 	retry:     500 * time.Millisecond,
 	readWait:  2 * time.Second,
 	readPoll:  25 * time.Millisecond,
-	coalesce:  time.Second,
 }
 
 // New returns a Chat over its connections, which stay the caller's to close.
@@ -111,7 +108,6 @@ func (c *Chat) Run(ctx context.Context) error {
 	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() { c.stand(ctx) })
-	wg.Go(func() { c.tellReceipts(ctx) })
 	err := c.serveAPI(ctx)
 	stop()
 	wg.Wait()

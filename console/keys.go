@@ -20,6 +20,7 @@ type madeKey struct {
 	Body struct {
 		Key    tenant.Key `json:"key"`
 		APIKey string     `json:"api_key,omitempty" doc:"Of a key of kind api; shown once"`
+		Creds  string     `json:"creds,omitempty" doc:"Of a key of kind service: a .creds file; shown once"`
 	} `nameHint:"MadeKey"`
 }
 
@@ -27,7 +28,7 @@ func (c *console) addKey(ctx context.Context, in *newKey) (*madeKey, error) {
 	call := callOf(ctx)
 	key, secret, err := c.service.AddKey(ctx, call.actor, call.tenant, in.Body)
 	out := &madeKey{}
-	out.Body.Key, out.Body.APIKey = key, secret.APIKey.Reveal()
+	out.Body.Key, out.Body.APIKey, out.Body.Creds = key, secret.APIKey.Reveal(), secret.Creds.Reveal()
 	return out, err
 }
 

@@ -16,13 +16,15 @@ type KeyKind string
 
 // The kinds of keys. The rules of each stand in a file of its own, key_<kind>.go.
 const (
-	KeyAPI KeyKind = "api" // lets a backend use the HTTP API
+	KeyAPI     KeyKind = "api"     // lets a backend use the HTTP API
+	KeyService KeyKind = "service" // lets a backend connect to NATS, as a user of its name
 )
 
 // keyKinds are the rules by kind. A kind is added here, with a constant above, its file, and
 // its fields in KeyDetails and KeySpec.fields.
 var keyKinds = map[KeyKind]keyRules{
-	KeyAPI: apiKeys,
+	KeyAPI:     apiKeys,
+	KeyService: serviceKeys,
 }
 
 // keyRules are what is special about one kind of key.
@@ -33,6 +35,8 @@ type keyRules struct {
 	check func(k *KeySpec, f faults)
 	// issue makes what is shown once, and puts into the row what it is known by; nil: the kind has no secret.
 	issue func(k *Key) KeySecret
+	// added is what else an addition takes, in its transaction, where the row is in place; nil: nothing.
+	added func(ctx context.Context, s *Service, tx Tx, t Tenant, k *Key) (KeySecret, error)
 }
 
 // A KeySpec is what is said of a key that is to be made.
@@ -68,6 +72,7 @@ type Key struct {
 // A KeySecret is what is shown once, when a key is made. What a kind has none of is empty.
 type KeySecret struct {
 	APIKey Secret
+	Creds  Secret // a .creds file
 }
 
 // usedEvery is how fine LastUsed is: a key costs at most one write in that time.
@@ -127,7 +132,7 @@ func (s *Service) AddKey(ctx context.Context, a Actor, t TenantID, spec KeySpec)
 	}
 	now := s.clock()
 	k, secret := rules.make(t, spec, now)
-	err = s.write(ctx, a, t, func(tx Tx, _ Tenant) error {
+	err = s.write(ctx, a, t, func(tx Tx, row Tenant) error {
 		n, err := tx.CountKeys(ctx, t, k.Kind)
 		if err != nil {
 			return err
@@ -137,6 +142,11 @@ func (s *Service) AddKey(ctx context.Context, a Actor, t TenantID, spec KeySpec)
 		}
 		if err := tx.InsertKey(ctx, k); err != nil {
 			return err
+		}
+		if rules.added != nil {
+			if secret, err = rules.added(ctx, s, tx, row, &k); err != nil {
+				return err
+			}
 		}
 		return audit(ctx, tx, a, now, t, "key.add", "key:"+k.ID, nil, k)
 	})
@@ -165,9 +175,10 @@ func (s *Service) Keys(ctx context.Context, a Actor, t TenantID, p Page) ([]Key,
 // RemoveKey ends a key: from the commit on it lets nobody in, and what was opened with it is closed.
 func (s *Service) RemoveKey(ctx context.Context, a Actor, t TenantID, id string) error {
 	now := s.clock()
-	var account string
-	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
-		account = row.Account
+	var row Tenant
+	var gone []Credential
+	err := s.write(ctx, a, t, func(tx Tx, r Tenant) error {
+		row = r
 		k, err := tx.RemoveKey(ctx, t, id, now)
 		if err != nil {
 			return err
@@ -175,12 +186,20 @@ func (s *Service) RemoveKey(ctx context.Context, a Actor, t TenantID, id string)
 		if err := s.sweepLater(ctx, tx, SweepKey{t, id}, now); err != nil {
 			return err
 		}
+		if gone, err = s.endCredentialsOf(ctx, tx, k, now); err != nil {
+			return err
+		}
 		return audit(ctx, tx, a, now, t, "key.remove", "key:"+id, k, nil)
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := s.accounts.KickProof(ctx, account, Proof{Key: id}); err != nil {
+	_, err = s.accounts.KickProof(ctx, row.Account, Proof{Key: id})
+	for _, c := range gone {
+		_, errEnd := s.end(ctx, row, c)
+		err = errors.Join(err, errEnd)
+	}
+	if err != nil {
 		return later("the key is removed and lets nobody in", err)
 	}
 	return nil

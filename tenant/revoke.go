@@ -30,15 +30,19 @@ func (s *Service) RevokeUser(ctx context.Context, a Actor, t TenantID, u UserID,
 	}
 	begun, now := s.now(), s.clock()
 	var account string
+	var after User
 	err := s.writeWith(ctx, a, ScopeModerate, t, func(tx Tx, row Tenant) error {
 		account = row.Account
 		before, err := activeUser(ctx, tx, t, u)
 		if err != nil {
 			return err
 		}
-		after := before
+		after = before
 		after.Status, after.Reason = UserRevoked, reason
 		if err := s.sweepLater(ctx, tx, SweepUser{t, u}, now); err != nil {
+			return err
+		}
+		if err := claimStatus(ctx, tx, after); err != nil {
 			return err
 		}
 		return s.putUser(ctx, tx, a, now, "user.revoke", before, after)
@@ -46,18 +50,36 @@ func (s *Service) RevokeUser(ctx context.Context, a Actor, t TenantID, u UserID,
 	if err != nil {
 		return Revocation{}, err
 	}
-	closed, err := s.throwOut(ctx, account, u, reason)
+	closed, err := s.throwOut(ctx, account, after, reason)
 	if err != nil {
 		return Revocation{}, later("the user is revoked and can't connect again", err)
 	}
 	return Revocation{Disconnected: closed, Took: s.now().Sub(begun)}, nil
 }
 
+// claimStatus enqueues what tells the servers of the status of a user whom they let in by
+// themselves; all others meet the callout.
+func claimStatus(ctx context.Context, tx Tx, u User) error {
+	if u.Kind != Backend {
+		return nil
+	}
+	return tx.Enqueue(ctx, PushClaims{u.Tenant}, time.Time{})
+}
+
+// pushStatus does at once what claimStatus enqueued.
+func (s *Service) pushStatus(ctx context.Context, u User) error {
+	if u.Kind != Backend {
+		return nil
+	}
+	return s.accounts.Push(ctx, u.Tenant)
+}
+
 // throwOut tells a user why and closes his connections. That the notice got lost is no reason to let him stay.
-func (s *Service) throwOut(ctx context.Context, account string, u UserID, reason string) (int, error) {
-	told := s.accounts.Notify(ctx, account, u, "revoked", NoticeRevoked{reason})
-	closed, err := s.accounts.Kick(ctx, account, u, time.Time{})
-	if err != nil {
+func (s *Service) throwOut(ctx context.Context, account string, u User, reason string) (int, error) {
+	told := s.accounts.Notify(ctx, account, u.ID, "revoked", NoticeRevoked{reason})
+	pushed := s.pushStatus(ctx, u)
+	closed, err := s.accounts.Kick(ctx, account, u.ID, time.Time{})
+	if err = errors.Join(pushed, err); err != nil {
 		err = errors.Join(err, told)
 	}
 	return closed, err
@@ -76,12 +98,18 @@ func (s *Service) RestoreUser(ctx context.Context, a Actor, t TenantID, u UserID
 		}
 		after = before
 		after.Status, after.Reason = UserActive, ""
+		if err := claimStatus(ctx, tx, after); err != nil {
+			return err
+		}
 		return s.putUser(ctx, tx, a, now, "user.restore", before, after)
 	})
 	if err != nil {
 		return User{}, err
 	}
 	s.accounts.Admit(account, u)
+	if err := s.pushStatus(ctx, after); err != nil {
+		return User{}, later("the user is restored", err)
+	}
 	return after, nil
 }
 
@@ -89,10 +117,14 @@ func (s *Service) RestoreUser(ctx context.Context, a Actor, t TenantID, u UserID
 func (s *Service) DeleteUser(ctx context.Context, a Actor, t TenantID, u UserID) error {
 	now := s.clock()
 	var account string
+	var before User
 	err := s.write(ctx, a, t, func(tx Tx, row Tenant) error {
 		account = row.Account
-		before, err := activeUser(ctx, tx, t, u)
-		if err != nil {
+		var err error
+		if before, err = activeUser(ctx, tx, t, u); err != nil {
+			return err
+		}
+		if err := claimStatus(ctx, tx, before); err != nil {
 			return err
 		}
 		if err := s.passOnAll(ctx, tx, a, before); err != nil {
@@ -109,7 +141,7 @@ func (s *Service) DeleteUser(ctx context.Context, a Actor, t TenantID, u UserID)
 	if err != nil {
 		return err
 	}
-	if _, err := s.throwOut(ctx, account, u, "the user was deleted"); err != nil {
+	if _, err := s.throwOut(ctx, account, before, "the user was deleted"); err != nil {
 		return later("the user is deleted", err)
 	}
 	return nil
@@ -131,7 +163,8 @@ func (s *Service) SweepUser(ctx context.Context, j SweepUser) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	_, err = s.throwOut(ctx, t.Account, j.User, u.Reason)
+	u.Tenant, u.ID = j.Tenant, j.User // of a deleted one nothing is known
+	_, err = s.throwOut(ctx, t.Account, u, u.Reason)
 	return err
 }
 

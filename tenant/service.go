@@ -17,6 +17,8 @@ type Accounts interface {
 	Token(ctx context.Context, t Tenant, u UserID, issued, expires time.Time) (Secret, error)
 	// Creds makes the nkey and the .creds file of a user.
 	Creds(ctx context.Context, t TenantID, u UserID) (nkey string, file Secret, err error)
+	// ServiceCreds makes the nkey and the .creds file of a backend, whom the servers let in without asking.
+	ServiceCreds(ctx context.Context, t Tenant, u UserID) (nkey string, file Secret, err error)
 	// Notify publishes live.user.<user>.<what> in the account.
 	Notify(ctx context.Context, account string, u UserID, what string, notice any) error
 	// Kick closes the connections of a user on all nodes and counts them. With a zero before it

@@ -57,6 +57,10 @@ func (f *fakeAccounts) Creds(context.Context, tenant.TenantID, tenant.UserID) (s
 	return "U" + time.Now().Format(time.RFC3339Nano), "creds", f.do("creds")
 }
 
+func (f *fakeAccounts) ServiceCreds(context.Context, tenant.Tenant, tenant.UserID) (string, tenant.Secret, error) {
+	return "U" + time.Now().Format(time.RFC3339Nano), "service creds", f.do("service creds")
+}
+
 func (f *fakeAccounts) Notify(_ context.Context, _ string, u tenant.UserID, what string, _ any) error {
 	return f.do("notify " + string(u) + " " + what)
 }

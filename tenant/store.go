@@ -17,10 +17,12 @@ type Reader interface {
 	Rooms(ctx context.Context, t TenantID, p Page) ([]Room, error)
 	Membership(ctx context.Context, t TenantID, r RoomID, u UserID) (Membership, error)
 	Members(ctx context.Context, t TenantID, r RoomID, p Page) ([]Member, error)
-	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error) // newest first
-	Refusals(ctx context.Context, t TenantID, p Page) ([]Refusal, error)      // newest first
-	Keys(ctx context.Context, t TenantID, p Page) ([]Key, error)              // not the removed ones
-	APIKey(ctx context.Context, id string) (Key, error)                       // of a tenant that is not deleting; removed keys are not found
+	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error)            // newest first
+	Refusals(ctx context.Context, t TenantID, p Page) ([]Refusal, error)                 // newest first
+	Credential(ctx context.Context, t TenantID, nkey string) (Credential, error)         // also a revoked one
+	Credentials(ctx context.Context, t TenantID, u UserID, p Page) ([]Credential, error) // likewise
+	Keys(ctx context.Context, t TenantID, p Page) ([]Key, error)                         // not the removed ones
+	APIKey(ctx context.Context, id string) (Key, error)                                  // of a tenant that is not deleting; removed keys are not found
 }
 
 // Page asks for the items behind the one named After, in the order of their ids. The audit
@@ -56,6 +58,9 @@ type Tx interface {
 	PutUser(ctx context.Context, u User) error                       // inserts or replaces; a taken external_id or nkey is ErrConflict
 	DeleteUser(ctx context.Context, t TenantID, u UserID) error      // memberships go, credentials are revoked, the row stays as deleted
 	InsertCredential(ctx context.Context, c Credential) error
+	CountCredentials(ctx context.Context, t TenantID, k CredentialKind) (int, error) // the revoked ones too
+	RevokeCredential(ctx context.Context, t TenantID, u UserID, nkey string, at time.Time) (Credential, error)
+	RevokeCredentialsOf(ctx context.Context, t TenantID, key string, at time.Time) ([]Credential, error) // those that came with a key
 
 	RoomRow(ctx context.Context, t TenantID, r RoomID) (Room, error) // deleted ones too
 	CountRooms(ctx context.Context, t TenantID) (int64, error)       // not the deleted or direct ones
@@ -97,14 +102,6 @@ type SealedKey struct {
 	Purpose string // identity, signing, token or xkey
 	Sealed  []byte
 	Version int // of the master key
-}
-
-// A Credential is a NATS user JWT that was issued to a user as a .creds file.
-type Credential struct {
-	NKey     string // public user nkey, U…
-	Tenant   TenantID
-	User     UserID
-	IssuedAt time.Time
 }
 
 // An AuditEntry says who changed what, when, and how it was before and after.

@@ -150,6 +150,7 @@ const (
 	MethodToken    Method = "token"
 	MethodPassword Method = "password"
 	MethodNKey     Method = "nkey"
+	MethodService  Method = "service"
 	MethodCreds    Method = "creds"
 )
 

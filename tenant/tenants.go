@@ -145,7 +145,7 @@ func (s *Service) UpdateTenant(ctx context.Context, a Actor, t TenantID, p Tenan
 	if err != nil {
 		return Tenant{}, err
 	}
-	if before.Limits != after.Limits {
+	if before.Limits != after.Limits || before.Status != after.Status {
 		if err := s.accounts.Push(ctx, t); err != nil {
 			return Tenant{}, later("the change is kept", err)
 		}

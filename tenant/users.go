@@ -191,7 +191,7 @@ func (s *Service) IssueCreds(ctx context.Context, a Actor, t TenantID, u UserID)
 		if err := s.mayIssue(ctx, tx, a, row, u); err != nil {
 			return err
 		}
-		if err := tx.InsertCredential(ctx, Credential{NKey: nkey, Tenant: t, User: u, IssuedAt: now}); err != nil {
+		if err := tx.InsertCredential(ctx, Credential{NKey: nkey, Tenant: t, User: u, Kind: CredentialCreds, IssuedAt: now}); err != nil {
 			return err
 		}
 		return audit(ctx, tx, a, now, t, "creds.issue", "user:"+string(u), nil, map[string]string{"nkey": nkey})

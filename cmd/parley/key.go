@@ -18,13 +18,15 @@ type keyCmd struct {
 }
 
 type keyAddCmd struct {
-	API keyAddAPICmd `cmd:"" name:"api" help:"Make an API key, for a backend that uses the HTTP API."`
+	API     keyAddAPICmd     `cmd:"" name:"api" help:"Make an API key, for a backend that uses the HTTP API."`
+	Service keyAddServiceCmd `cmd:"" help:"Make credentials for a backend that connects to NATS, as a user of the name."`
 }
 
 // keyAnswer is what the API answers to a new key.
 type keyAnswer struct {
 	Key    tenant.Key `json:"key"`
 	APIKey string     `json:"api_key,omitempty"`
+	Creds  string     `json:"creds,omitempty"`
 }
 
 // newKeyArg is what every kind of new key takes.
@@ -40,15 +42,20 @@ func (c *newKeyArg) add(ctx context.Context, std streams, k tenant.KeySpec, text
 	if err != nil {
 		return err
 	}
-	k.Name = c.Name
-	var made keyAnswer
-	if err := a.call(ctx, http.MethodPost, path("tenants", c.Tenant, "keys"), k, &made); err != nil {
+	made, err := c.send(ctx, a, k)
+	if err != nil {
 		return err
 	}
 	return a.show(made, func(w io.Writer) {
 		fmt.Fprintf(w, "id       %s\nkind     %s\nname     %s\n", made.Key.ID, made.Key.Kind, made.Key.Name)
 		text(w, made)
 	})
+}
+
+func (c *newKeyArg) send(ctx context.Context, a *api, k tenant.KeySpec) (made keyAnswer, err error) {
+	k.Name = c.Name
+	err = a.call(ctx, http.MethodPost, path("tenants", c.Tenant, "keys"), k, &made)
+	return made, err
 }
 
 type keyAddAPICmd struct {

@@ -28,7 +28,7 @@ var layers = map[string][]string{
 
 	// The siblings.
 	"tenant/pgstore":   {"tenant", "internal/obs"},
-	"accounts":         {"accounts/keyring", "tenant", "tenant/subject", "internal/obs", "internal/run"},
+	"accounts":         {"accounts/keyring", "tenant", "tenant/grant", "tenant/subject", "internal/obs", "internal/run"},
 	"accounts/keyring": {"tenant"},
 	"authcallout":      {"tenant", "tenant/grant", "tenant/subject", "internal/obs", "internal/run"},
 	"chat":             {"tenant", "tenant/subject", "internal/obs", "internal/run"},

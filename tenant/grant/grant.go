@@ -45,11 +45,7 @@ func For(u tenant.UserID, rooms []tenant.Membership, restricted bool) Grant {
 	for i := range rooms {
 		b.room(&rooms[i], restricted)
 	}
-	return Grant{
-		Pub:     sorted(b.pub),
-		Sub:     sorted(b.sub),
-		SubDeny: []string{"live.> >", "sig.> >"},
-	}
+	return b.grant()
 }
 
 // takesAway reports whether the row leaves the user with less than one who has none.
@@ -67,6 +63,14 @@ func wild(k tenant.Kind) bool { return k == tenant.Open || k == tenant.Announce 
 type builder struct {
 	user     tenant.UserID
 	pub, sub []string
+}
+
+func (b *builder) grant() Grant {
+	return Grant{
+		Pub:     sorted(b.pub),
+		Sub:     sorted(b.sub),
+		SubDeny: []string{"live.> >", "sig.> >"},
+	}
 }
 
 // own is what no membership can take away: the API, replies, notices and direct rooms.

@@ -28,7 +28,7 @@ SELECT t.tenant_id, t.account, t.status, t.limits, c.revoked_at IS NOT NULL,
     THEN (SELECT count(*) FROM sessions x WHERE x.account = t.account AND x.user_id = u.user_id) ELSE 0 END,
   coalesce(s.key_id, ''), s.sealed, coalesce(s.key_version, 0), k.key_id IS NOT NULL, restricted.yes, rooms.list
 FROM (VALUES (0)) claim
-LEFT JOIN credentials c ON c.nkey = $4 AND $1 IN ('', c.tenant_id) AND $2 IN ('', c.user_id)
+LEFT JOIN credentials c ON c.nkey = $4 AND c.kind = 'creds' AND $1 IN ('', c.tenant_id) AND $2 IN ('', c.user_id)
 LEFT JOIN users n ON n.nkey = $7 AND n.nkey <> ''
 CROSS JOIN LATERAL (
   SELECT CASE WHEN $4 <> '' THEN c.tenant_id WHEN $7 <> '' THEN n.tenant_id ELSE $1 END AS tenant_id,

@@ -109,7 +109,7 @@ func TestIdentityOfACredential(t *testing.T) {
 	addMember(t, s, "acme", memberOf("r", "alice", tenant.RoleMember))
 	for _, u := range []tenant.UserID{"alice", "bob"} {
 		write(t, s, "acme", func(ctx context.Context, x tenant.Tx) error {
-			return x.InsertCredential(ctx, tenant.Credential{NKey: "UC" + string(u), Tenant: "acme", User: u, IssuedAt: base})
+			return x.InsertCredential(ctx, tenant.Credential{NKey: "UC" + string(u), Tenant: "acme", User: u, Kind: tenant.CredentialCreds, IssuedAt: base})
 		})
 	}
 	write(t, s, "acme", func(ctx context.Context, x tenant.Tx) error { return x.DeleteUser(ctx, "acme", "bob") })

@@ -179,6 +179,12 @@ func PlatformNotice(account string, u tenant.UserID, what string) string {
 // Inbox is the prefix of a user's reply subjects.
 func Inbox(u tenant.UserID) string { return "_INBOX." + string(u) }
 
+// AllInboxes matches the reply subjects of all users: where backends answer.
+const AllInboxes = "_INBOX.>"
+
+// AllServices matches what backends offer to the users of their tenant.
+const AllServices = "svc.>"
+
 // Inboxes matches all of a user's reply subjects.
 func Inboxes(u tenant.UserID) string { return Inbox(u) + ".>" }
 

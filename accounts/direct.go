@@ -1,0 +1,176 @@
+package accounts
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/jwt/v2"
+
+	"parley/tenant"
+	"parley/tenant/grant"
+)
+
+// Users with a JWT of their tenant's account are let in by the servers alone. They are named by
+// their nkey there, so that the rows of table credentials say who they are; the claims say which
+// are revoked.
+
+// jwtField is in the connect events of such users alone.
+var jwtField = []byte(`"jwt":"`)
+
+// An arrival is a connection that a server let in without asking.
+type arrival struct {
+	account, nkey string
+	session       sessionKey
+	host          string
+	since         time.Time
+}
+
+// arrived queues an arrival to be recorded. The platform's own connections are nobody's.
+func (a *Accounts) arrived(account string, e event) {
+	if account == a.facts.sys.id || account == a.facts.auth.id || account == a.facts.parley.id {
+		return
+	}
+	nkey, err := subjectOf(e.Client.JWT)
+	if err != nil {
+		a.log.Warn("connect event's JWT does not decode", "account", account, "error", err)
+		return
+	}
+	select {
+	case a.direct <- arrival{account, nkey, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Host, e.Client.Start}:
+	default:
+		a.log.Warn("session not recorded: the database has fallen behind", "account", account)
+	}
+}
+
+// subjectOf reads whose a user JWT is. The server has verified it.
+func subjectOf(text string) (string, error) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return "", errors.New("not three parts")
+	}
+	body, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", err
+	}
+	var c struct {
+		Subject string `json:"sub"`
+	}
+	err = json.Unmarshal(body, &c)
+	return c.Subject, err
+}
+
+// receive records arrivals until ctx ends.
+func (a *Accounts) receive(ctx context.Context) {
+	for {
+		batch, err := take(ctx, a.direct)
+		if err != nil {
+			return
+		}
+		if err := a.record(ctx, batch); err != nil && ctx.Err() == nil {
+			a.log.Warn("sessions not recorded", "count", len(batch), "error", err)
+		}
+	}
+}
+
+const selectHolders = `
+SELECT t.account, c.nkey, c.user_id
+FROM unnest($1::text[], $2::text[]) x (account, nkey)
+JOIN tenants t ON t.account = x.account AND t.status = 'active'
+JOIN credentials c ON c.tenant_id = t.tenant_id AND c.nkey = x.nkey AND c.kind = 'service' AND c.revoked_at IS NULL
+JOIN users u ON u.tenant_id = c.tenant_id AND u.user_id = c.user_id AND u.status = 'active'`
+
+// record writes the sessions of arrivals, and closes those whose credential is good for
+// nobody: a server may have missed the claims that say so.
+func (a *Accounts) record(ctx context.Context, batch []arrival) error {
+	accounts, nkeys := make([]string, len(batch)), make([]string, len(batch))
+	for i, c := range batch {
+		accounts[i], nkeys[i] = c.account, c.nkey
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	rows, err := a.pool.Query(ctx, selectHolders, accounts, nkeys)
+	if err != nil {
+		return err
+	}
+	holders := map[kickKey]tenant.UserID{}
+	var account, nkey string
+	var u tenant.UserID
+	_, err = pgx.ForEachRow(rows, []any{&account, &nkey, &u}, func() error {
+		holders[kickKey{account, tenant.UserID(nkey)}] = u
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	sessions := make([]tenant.Session, 0, len(batch))
+	for _, c := range batch {
+		u, ok := holders[kickKey{c.account, tenant.UserID(c.nkey)}]
+		if !ok {
+			a.closeOne(c.account, tenant.UserID(c.nkey), c.session, "its credential is good for nobody")
+			continue
+		}
+		sessions = append(sessions, tenant.Session{
+			Server: c.session.server, CID: c.session.cid, Account: c.account, User: u,
+			Method: tenant.MethodService, Proof: tenant.Proof{Key: c.nkey}, Address: c.host, Since: c.since,
+		})
+	}
+	return writeSessions(ctx, a.pool, sessions)
+}
+
+const selectDirect = `
+SELECT c.nkey FROM credentials c JOIN tenants t USING (tenant_id)
+WHERE t.account = $1 AND c.user_id = $2 AND c.kind <> 'creds' ORDER BY c.nkey`
+
+// directKeys are the nkeys that the servers know a user by, the revoked ones among them.
+func (a *Accounts) directKeys(ctx context.Context, account string, u tenant.UserID) ([]tenant.UserID, error) {
+	rows, err := a.pool.Query(ctx, selectDirect, account, u)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[tenant.UserID])
+}
+
+// kickDirect is Kick for the connections that carry an nkey of the user.
+func (a *Accounts) kickDirect(ctx context.Context, account string, u tenant.UserID, before time.Time) (int, error) {
+	nkeys, err := a.directKeys(ctx, account, u)
+	a.kicked.also(kickKey{account, u}, nkeys)
+	closed := 0
+	for _, nkey := range nkeys {
+		n, errSweep := a.sweep(ctx, kickKey{account, nkey}, before)
+		closed, err = closed+n, errors.Join(err, errSweep)
+	}
+	return closed, err
+}
+
+// ServiceCreds makes a user of the tenant's account, whom the servers let in by themselves with
+// the rights of a backend. The file is the only place where his seed is.
+func (a *Accounts) ServiceCreds(ctx context.Context, t tenant.Tenant, u tenant.UserID) (string, tenant.Secret, error) {
+	k, err := a.sealedKey(ctx, selectSigningKey, t)
+	if err != nil {
+		return "", "", fmt.Errorf("issue credentials of service %s: %w", u, err)
+	}
+	signer, err := a.keys.Signer(k)
+	if err != nil {
+		return "", "", fmt.Errorf("issue credentials of service %s: %w", u, err)
+	}
+	nkey, file, err := issue(signer, func(public string) *jwt.UserClaims { return serviceClaims(public, t.Account, u) })
+	if err != nil {
+		return "", "", fmt.Errorf("issue credentials of service %s: %w", u, err)
+	}
+	return nkey, file, nil
+}
+
+func serviceClaims(public, account string, u tenant.UserID) *jwt.UserClaims {
+	c := jwt.NewUserClaims(public)
+	c.Name, c.IssuerAccount = string(u), account
+	c.AllowedConnectionTypes.Add(jwt.ConnectionTypeStandard, jwt.ConnectionTypeWebsocket)
+	g := grant.ForService(u)
+	c.Pub.Allow, c.Sub.Allow, c.Sub.Deny = g.Pub, g.Sub, g.SubDeny
+	return c
+}
