@@ -19,6 +19,7 @@ type Room struct {
 	Mentions int64
 	Last     uint64 // sequence of the newest message, 0: none
 	Read     uint64 // sequence of the last message that the user has read
+	First    uint64 // sequence of the first that he has not, 0: none
 }
 
 // errForeign says that an answer holds a room that this client can't know.
@@ -31,6 +32,7 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 		Role                   tenant.Role
 		Unread, Mentions       int64
 		Last, Read             uint64
+		First                  uint64 `json:"first_unread"`
 	}
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
@@ -41,7 +43,7 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 	if errID != nil || errKind != nil || errClass != nil {
 		return errForeign
 	}
-	*r = Room{id, kind, class, w.Title, w.Role, w.Unread, w.Mentions, w.Last, w.Read}
+	*r = Room{id, kind, class, w.Title, w.Role, w.Unread, w.Mentions, w.Last, w.Read, w.First}
 	return nil
 }
 

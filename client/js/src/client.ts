@@ -105,7 +105,7 @@ export class Client {
       if (fresh.length === 0) {
         break;
       }
-      fresh.forEach((r) => all.set(r.id, r));
+      fresh.forEach((r) => all.set(r.id, { ...r, title: r.title ?? "" }));
       after = fresh.at(-1)?.id;
     }
     return [...all.values()];

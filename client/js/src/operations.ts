@@ -18,6 +18,8 @@ export interface Room {
   last: number;
   /** Sequence of the last message that the user has read. */
   read: number;
+  /** Sequence of the first message that the user has not read, where there is one. */
+  first_unread?: number;
 }
 
 /** The user as the service knows him. */
@@ -38,7 +40,7 @@ export interface Member {
 }
 
 /** What the user has not read in a room. */
-export type Unread = Pick<Room, "id" | "unread" | "mentions" | "last" | "read">;
+export type Unread = Pick<Room, "id" | "unread" | "mentions" | "last" | "read" | "first_unread">;
 
 /** Which messages of a room to read: the newest, or those before or after a sequence, or since a time. */
 export interface HistoryQuery {
