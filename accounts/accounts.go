@@ -95,6 +95,7 @@ func (a *Accounts) Run(ctx context.Context) {
 	wg.Go(func() { a.forgetSessions(ctx) })
 	wg.Go(func() { a.receive(ctx) })
 	wg.Go(func() { a.reconcileLoop(ctx) })
+	wg.Go(func() { a.keepSeen(ctx) })
 	wg.Wait()
 }
 

@@ -49,10 +49,10 @@ func rightsOf(r Role) (pub, sub []string) {
 	case RoleCallout:
 		return []string{"$SYS._INBOX.>"}, []string{"$SYS.REQ.USER.AUTH"}
 	case RoleChat:
-		return []string{"$JS.API.>", "$JS.ACK.>", "$JS.FC.>", subject.ServiceExport, subject.LiveExport, subject.SharedExport, "_R_.>"},
-			[]string{subject.PlatformAPI, subject.LiveExport, subject.SharedExport, "$JS.EVENT.ADVISORY.>"}
+		return []string{"$JS.API.>", "$JS.ACK.>", "$JS.FC.>", subject.ServiceExport, subject.LiveExport, subject.SharedExport, subject.AllPresence, "_R_.>"},
+			[]string{subject.PlatformAPI, subject.LiveExport, subject.SharedExport, subject.AllPresence, "$JS.EVENT.ADVISORY.>"}
 	case RoleNotices:
-		return []string{subject.PlatformNotices}, nil
+		return []string{subject.PlatformNotices, subject.AllPresence}, nil
 	}
 	return nil, nil
 }

@@ -29,6 +29,8 @@ const (
 	// sessionGrace leaves sessions alone whose server may be too new to be known, or whose
 	// client is still on its way in.
 	sessionGrace = 15 * time.Second
+	// missedRetry is how long after a connection's end its session, which was not there, is looked for again, or twice that.
+	missedRetry = 2 * time.Second
 )
 
 // A Recorder writes what the callout knows of the connections it lets in. It never makes a
@@ -36,13 +38,14 @@ const (
 type Recorder struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
+	parley  *nats.Conn
 	queue   chan tenant.Session
 	dropped atomic.Uint64
 }
 
-// NewRecorder returns a Recorder; Run writes.
-func NewRecorder(pool *pgxpool.Pool, log *slog.Logger) *Recorder {
-	return &Recorder{pool: pool, log: log, queue: make(chan tenant.Session, maxSessions)}
+// NewRecorder returns a Recorder; Run writes, and tells on parley, a connection in RoleNotices, who came.
+func NewRecorder(pool *pgxpool.Pool, log *slog.Logger, parley *nats.Conn) *Recorder {
+	return &Recorder{pool: pool, log: log, parley: parley, queue: make(chan tenant.Session, maxSessions)}
 }
 
 // Record queues a session, or drops it where the database has fallen behind.
@@ -67,20 +70,29 @@ func (r *Recorder) Run(ctx context.Context) {
 		if err := r.write(ctx, batch); err != nil && ctx.Err() == nil {
 			r.dropped.Add(uint64(len(batch)))
 			r.log.Warn("sessions not written", "count", len(batch), "error", err)
+			continue
 		}
+		came := comings{}
+		for _, s := range batch {
+			came.add(s.Account, s.User)
+		}
+		came.tell(r.parley, r.log)
 	}
 }
 
-// take waits for one, then a little, and returns all that are queued by then, up to a batch: a
-// statement for each connection would cost the database as much as letting it in.
+// take waits for one and returns it with those behind it.
 func take[T any](ctx context.Context, queue <-chan T) ([]T, error) {
-	var batch []T
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case v := <-queue:
-		batch = append(batch, v)
+		return gather(ctx, v, queue)
 	}
+}
+
+// gather waits a little, and returns all that are queued by then, up to a batch: a statement for
+// each connection would cost the database as much as letting it in.
+func gather[T any](ctx context.Context, first T, queue <-chan T) ([]T, error) {
 	pause := time.NewTimer(sessionPause)
 	defer pause.Stop()
 	select {
@@ -88,6 +100,7 @@ func take[T any](ctx context.Context, queue <-chan T) ([]T, error) {
 		return nil, ctx.Err()
 	case <-pause.C:
 	}
+	batch := []T{first}
 	for len(batch) < sessionBatch {
 		select {
 		case v := <-queue:
@@ -149,34 +162,87 @@ func (a *Accounts) disconnected(m *nats.Msg) {
 	}
 }
 
-const deleteSessions = `
-DELETE FROM sessions USING unnest($1::text[], $2::bigint[]) AS x (s, c) WHERE server_id = s AND cid = c`
-
+// forgetSessions deletes the sessions of connections that ended, until ctx ends. One that is not there
+// yet is on its way, and looked for again: the callout's process writes it behind its decision.
 func (a *Accounts) forgetSessions(ctx context.Context) {
+	late := time.NewTicker(missedRetry)
+	defer late.Stop()
+	var missed, again []sessionKey
 	for {
-		batch, err := take(ctx, a.left)
-		if err != nil {
+		select {
+		case <-ctx.Done():
 			return
-		}
-		if err := a.deleteSessions(ctx, batch); err != nil && ctx.Err() == nil {
-			a.log.Warn("sessions not forgotten", "count", len(batch), "error", err)
+		case <-late.C:
+			a.forget(ctx, again)
+			again, missed = missed, nil
+		case k := <-a.left:
+			batch, err := gather(ctx, k, a.left)
+			if err != nil {
+				return
+			}
+			missed = append(missed, a.forget(ctx, batch)...)
+			missed = missed[:min(len(missed), maxSessions)]
 		}
 	}
 }
 
-func (a *Accounts) deleteSessions(ctx context.Context, batch []sessionKey) error {
+// forget returns the sessions that were not there.
+func (a *Accounts) forget(ctx context.Context, batch []sessionKey) (missed []sessionKey) {
+	if len(batch) == 0 {
+		return nil
+	}
+	missed, err := a.deleteSessions(ctx, batch)
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("sessions not forgotten", "count", len(batch), "error", err)
+	}
+	return missed
+}
+
+// When the users were last seen goes with the sessions, in one statement.
+const deleteSessions = `
+WITH gone AS (
+  DELETE FROM sessions USING unnest($1::text[], $2::bigint[]) AS x (s, c) WHERE server_id = s AND cid = c
+  RETURNING server_id, cid, account, user_id
+), seen AS (
+  INSERT INTO presence (tenant_id, user_id, last_seen)
+  SELECT DISTINCT u.tenant_id, u.user_id, $3::timestamptz
+  FROM gone JOIN tenants t USING (account) JOIN users u ON u.tenant_id = t.tenant_id AND u.user_id = gone.user_id
+  ON CONFLICT (tenant_id, user_id) DO UPDATE SET last_seen = excluded.last_seen
+)
+SELECT server_id, cid, account, user_id FROM gone`
+
+func (a *Accounts) deleteSessions(ctx context.Context, batch []sessionKey) (missed []sessionKey, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	servers, cids := make([]string, len(batch)), make([]int64, len(batch))
 	for i, k := range batch {
 		servers[i], cids[i] = k.server, int64(k.cid) //nolint:gosec // G115: a server counts connections from 1
 	}
-	_, err := a.pool.Exec(ctx, deleteSessions, servers, cids)
-	return err
+	rows, err := a.pool.Query(ctx, deleteSessions, servers, cids, a.now())
+	if err != nil {
+		return nil, err
+	}
+	found, went := map[sessionKey]bool{}, comings{}
+	var k sessionKey
+	var account string
+	var u tenant.UserID
+	_, err = pgx.ForEachRow(rows, []any{&k.server, &k.cid, &account, &u}, func() error {
+		found[k] = true
+		went.add(account, u)
+		return nil
+	})
+	went.tell(a.parley, a.log)
+	for _, k := range batch {
+		if !found[k] {
+			missed = append(missed, k)
+		}
+	}
+	return missed, err
 }
 
 const pruneSessions = `
-DELETE FROM sessions WHERE since < $2 AND NOT server_id = ANY($1) OR since < $3 AND method <> 'service'`
+DELETE FROM sessions WHERE since < $2 AND NOT server_id = ANY($1) OR since < $3 AND method <> 'service'
+RETURNING account, user_id`
 
 const (
 	// Only where they are counted does a session that is not open do harm.
@@ -222,8 +288,16 @@ func (a *Accounts) pruneSessions(ctx context.Context) error {
 		return errors.New("prune sessions: no server is known")
 	}
 	now := a.now()
-	if _, err := a.pool.Exec(ctx, pruneSessions, known, now.Add(-sessionGrace), now.Add(-sessionLife)); err != nil {
+	rows, err := a.pool.Query(ctx, pruneSessions, known, now.Add(-sessionGrace), now.Add(-sessionLife))
+	if err != nil {
 		return fmt.Errorf("prune sessions: %w", err)
 	}
+	went := comings{}
+	var account string
+	var u tenant.UserID
+	if _, err := pgx.ForEachRow(rows, []any{&account, &u}, func() error { went.add(account, u); return nil }); err != nil {
+		return fmt.Errorf("prune sessions: %w", err)
+	}
+	went.tell(a.parley, a.log)
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 // record runs a recorder until the test ends.
 func record(t testing.TB, env *natstest.Env) *accounts.Recorder {
 	t.Helper()
-	r := accounts.NewRecorder(env.Pool, natstest.Log(t))
+	r := accounts.NewRecorder(env.Pool, natstest.Log(t), env.Notices(t))
 	run(t, r.Run)
 	return r
 }
@@ -93,7 +93,7 @@ func TestConnectionWithoutSession(t *testing.T) {
 func TestRecorderReplacesAndNeverBlocks(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.NewPool(t)
-	r := accounts.NewRecorder(pool, natstest.Log(t))
+	r := accounts.NewRecorder(pool, natstest.Log(t), nil)
 	s := tenant.Session{Server: "s", CID: 1, Account: "A", User: "alice", Method: tenant.MethodToken, Address: "a", Since: time.Now()}
 	for range 5000 { // nobody writes yet
 		r.Record(s)

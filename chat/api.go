@@ -48,11 +48,12 @@ var operations = map[string]operation{
 	"archive":     typed((*Chat).opArchive),
 	"delete_room": typed((*Chat).opDeleteRoom),
 
-	"invite": typed((*Chat).opInvite),
-	"kick":   typed((*Chat).opKick),
-	"ban":    typed((*Chat).opBan),
-	"unban":  typed((*Chat).opUnban),
-	"role":   typed((*Chat).opRole),
+	"invite":   typed((*Chat).opInvite),
+	"kick":     typed((*Chat).opKick),
+	"ban":      typed((*Chat).opBan),
+	"unban":    typed((*Chat).opUnban),
+	"role":     typed((*Chat).opRole),
+	"presence": typed((*Chat).opPresence),
 }
 
 // typed decodes a request strictly. A service's answer can be aimed at this one, as a PubAck or as

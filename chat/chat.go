@@ -51,6 +51,7 @@ type Chat struct {
 	log      *slog.Logger
 	metrics  *metrics
 	progress *progress
+	watches  *watches
 	timing   timing
 	now      func() time.Time
 	leading  atomic.Pointer[projector] // nil while another process projects
@@ -97,7 +98,7 @@ func New(c Config) (*Chat, error) {
 	}
 	return &Chat{
 		conn: c.Conn, js: js, pool: c.Pool, rooms: c.Rooms, log: c.Logger,
-		metrics: m, progress: newProgress(), timing: defaultTiming, now: time.Now,
+		metrics: m, progress: newProgress(), watches: newWatches(), timing: defaultTiming, now: time.Now,
 	}, nil
 }
 
@@ -108,6 +109,7 @@ func (c *Chat) Run(ctx context.Context) error {
 	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() { c.stand(ctx) })
+	wg.Go(func() { c.watch(ctx) })
 	err := c.serveAPI(ctx)
 	stop()
 	wg.Wait()

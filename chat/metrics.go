@@ -19,6 +19,7 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	unasked   prometheus.Counter
 	muted     prometheus.Counter
+	presence  prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -43,13 +44,14 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		refused:   vec("refused_posts_total", "Stored posts that the rules refused, by code.", "code"),
 		requests:  vec("api_requests_total", "Requests to the chat API, by operation and code of the answer.", "op", "code"),
 		muted:     counter("muted_flooders_total", "Users muted for a while because they posted faster than their tenant allows."),
+		presence:  counter("presence_notices_total", "Notices of who came or went."),
 		unasked:   counter("api_dropped_total", "Requests dropped because they have no reply subject."),
 	}
 	if r == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.projected, m.doubles, m.fetched, m.dropped, m.junk, m.trimmed, m.leader, m.queued, m.refused, m.requests, m.unasked, m.muted,
+		m.projected, m.doubles, m.fetched, m.dropped, m.junk, m.trimmed, m.leader, m.queued, m.refused, m.requests, m.unasked, m.muted, m.presence,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of chat: %w", err)

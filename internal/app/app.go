@@ -63,6 +63,7 @@ type app struct {
 	keys     *keyring.Keyring
 	system   *accounts.System
 	server   *embednats.Server
+	notices  *nats.Conn // in RoleNotices
 	accounts *accounts.Accounts
 	store    *pgstore.Store
 	chat     *chat.Chat
@@ -211,7 +212,7 @@ func (a *app) startRoles(ctx context.Context) error {
 type lateRooms struct{ *tenant.Service }
 
 func (a *app) startCallout(nc *nats.Conn, hasher *authcallout.Hasher) error {
-	recorder := accounts.NewRecorder(a.pool, a.Logger)
+	recorder := accounts.NewRecorder(a.pool, a.Logger, a.notices)
 	a.background("session recorder", func(ctx context.Context) error {
 		recorder.Run(ctx)
 		return nil

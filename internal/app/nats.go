@@ -37,11 +37,10 @@ func (a *app) startAccounts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	parley, err := a.connect(accounts.RoleNotices)
-	if err != nil {
+	if a.notices, err = a.connect(accounts.RoleNotices); err != nil {
 		return err
 	}
-	if a.accounts, err = accounts.New(ctx, accounts.Config{System: a.system, SYS: sys, PARLEY: parley}); err != nil {
+	if a.accounts, err = accounts.New(ctx, accounts.Config{System: a.system, SYS: sys, PARLEY: a.notices}); err != nil {
 		return err
 	}
 	a.onStop("accounts", func(context.Context) error {

@@ -135,6 +135,9 @@ func (e *Env) SYS(t testing.TB) *nats.Conn { return e.once(t, &e.sys, accounts.R
 // PARLEY is the chat role's connection.
 func (e *Env) PARLEY(t testing.TB) *nats.Conn { return e.once(t, &e.parley, accounts.RoleChat) }
 
+// Notices is a connection of the control role to PARLEY.
+func (e *Env) Notices(t testing.TB) *nats.Conn { return e.Conn(t, accounts.RoleNotices) }
+
 // Auth is the callout's connection.
 func (e *Env) Auth(t testing.TB) *nats.Conn { return e.once(t, &e.auth, accounts.RoleCallout) }
 
