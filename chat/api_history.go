@@ -13,6 +13,7 @@ type historyRequest struct {
 	Since  string `json:"since"`
 	Until  string `json:"until"`
 	Limit  int    `json:"limit"`
+	Thread uint64 `json:"thread"`
 }
 
 type historyAnswer struct {
@@ -22,7 +23,7 @@ type historyAnswer struct {
 }
 
 func (c *Chat) opHistory(ctx context.Context, who caller, r historyRequest) (any, error) {
-	q := tenant.HistoryQuery{Before: r.Before, After: r.After, Limit: r.Limit}
+	q := tenant.HistoryQuery{Before: r.Before, After: r.After, Thread: r.Thread, Limit: r.Limit}
 	var err error
 	if q.Since, err = parseTime("since", r.Since); err != nil {
 		return nil, err
@@ -67,12 +68,17 @@ func (c *Chat) opRead(ctx context.Context, who caller, q readRequest) (any, erro
 	if err = c.caughtUp(ctx, room.stream); err != nil {
 		return nil, err
 	}
-	if err = c.read(ctx, who, room, q.Seq); err != nil {
+	moved, err := c.read(ctx, who, room, q.Seq)
+	if err != nil {
 		return nil, err
 	}
 	v, err := c.unreadRoom(ctx, who, room)
 	if err != nil {
 		return nil, err
+	}
+	if moved {
+		c.notify(who.account, who.user, "unread", unreadNotice{Room: room.id, Unread: v.Unread, Mentions: v.Mentions, Last: v.Last, Read: v.Read})
+		c.receipts.add(who, room, v.Read)
 	}
 	return readAnswer{okay: yes, Unread: v.Unread, Read: v.Read}, nil
 }

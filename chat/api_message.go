@@ -33,12 +33,11 @@ func (c *Chat) opEdit(ctx context.Context, who caller, q editRequest) (any, erro
 	switch {
 	case m.Sender != string(who.user):
 		return nil, aboutSeq(tenant.CodeForbidden, "only its author may edit a message")
-	case !room.rights.Post:
-		return nil, tenant.Errorf(tenant.CodeForbidden, "%s may not post in this room", who.user)
-	case room.state != tenant.RoomActive:
-		return nil, closedRoom(room)
 	case !m.Deleted.IsZero():
 		return nil, errDeleted
+	}
+	if err = room.mayPost(who.user); err != nil {
+		return nil, err
 	}
 	if err = checkEdit(who, m, q.Text); err != nil {
 		return nil, err
@@ -64,7 +63,7 @@ func (c *Chat) opDelete(ctx context.Context, who caller, q deleteRequest) (any, 
 	case m.Sender != string(who.user) && !room.rights.Moderate:
 		return nil, aboutSeq(tenant.CodeForbidden, "only its author or a moderator may delete a message")
 	case room.state != tenant.RoomActive && !room.rights.Moderate:
-		return nil, closedRoom(room)
+		return nil, errClosed(room)
 	case !m.Deleted.IsZero():
 		return messageAnswer{okay: yes, Message: m}, nil
 	}
@@ -90,7 +89,7 @@ func (c *Chat) opReact(ctx context.Context, who caller, q reactRequest) (any, er
 	t := target{reactions: m.Reactions}
 	switch {
 	case room.state != tenant.RoomActive:
-		return nil, closedRoom(room)
+		return nil, errClosed(room)
 	case !m.Deleted.IsZero():
 		return nil, errDeleted
 	case slices.Contains(m.Reactions[q.Emoji], who.user) == !q.Remove:
@@ -110,7 +109,7 @@ func aboutSeq(code tenant.Code, why string) *tenant.Error {
 
 var errDeleted = aboutSeq(tenant.CodeInvalid, "the message was deleted")
 
-func closedRoom(room seenRoom) error {
+func errClosed(room seenRoom) error {
 	return tenant.Errorf(tenant.CodeForbidden, "the room is %s", room.state)
 }
 

@@ -79,6 +79,7 @@ type memberView struct {
 	User tenant.UserID `json:"user"`
 	Name string        `json:"name"`
 	Role tenant.Role   `json:"role"`
+	Read uint64        `json:"read,omitzero"` // how far he has read; in rooms of up to 100 members
 }
 
 type membersAnswer struct {
@@ -87,7 +88,8 @@ type membersAnswer struct {
 	More    bool         `json:"more,omitzero"` // only the first maxList are listed
 }
 
-const sqlRoomMembers = `SELECT m.user_id, u.name, m.role FROM members m JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
+const sqlRoomMembers = `SELECT m.user_id, u.name, m.role, coalesce(p.seq, 0) FROM members m JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
+	LEFT JOIN read_positions p ON p.room_pk = m.room_pk AND p.user_id = m.user_id AND p.tenant_id = m.tenant_id
 	WHERE m.room_pk = $1 AND m.tenant_id = $2 AND m.state = 'joined' ORDER BY m.user_id LIMIT $3`
 
 func (c *Chat) opMembers(ctx context.Context, who caller, q roomRequest) (any, error) {
@@ -99,6 +101,11 @@ func (c *Chat) opMembers(ctx context.Context, who caller, q roomRequest) (any, e
 	members, err := collect(rows, err, pgx.RowToStructByPos[memberView])
 	if err != nil {
 		return nil, err
+	}
+	for i := range members {
+		if len(members) > maxReceiptMembers {
+			members[i].Read = 0
+		}
 	}
 	more := len(members) > maxList
 	return membersAnswer{okay: yes, Members: members[:min(len(members), maxList)], More: more}, nil

@@ -60,11 +60,14 @@ func parseBody(data []byte) (body, error) {
 			return body{}, errBody
 		}
 	}
-	if len(b.Data) > 0 && (b.Data.Kind() != '{' || !storable(b.Data)) {
+	if len(b.Data) > 0 && !validData(b.Data) {
 		return body{}, errBody
 	}
 	return b, nil
 }
+
+// validData reports whether v is an object that jsonb takes.
+func validData(v jsontext.Value) bool { return v.IsValid() && v.Kind() == '{' && storable(v) }
 
 // decodeStrict decodes one JSON object: no unknown or doubled keys, no bad UTF-8, nothing behind it.
 func decodeStrict(data []byte, v any) error {

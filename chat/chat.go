@@ -52,6 +52,7 @@ type Chat struct {
 	metrics  *metrics
 	progress *progress
 	watches  *watches
+	receipts receipts
 	timing   timing
 	now      func() time.Time
 	leading  atomic.Pointer[projector] // nil while another process projects
@@ -67,6 +68,7 @@ type timing struct {
 	retry     time.Duration // after a fault of one stream
 	readWait  time.Duration // what a read waits for the projection
 	readPoll  time.Duration // between looks at the cursor when another process projects
+	coalesce  time.Duration // between two notices of the same to the same user
 }
 
 var defaultTiming = timing{
@@ -78,6 +80,7 @@ var defaultTiming = timing{
 	retry:     500 * time.Millisecond,
 	readWait:  2 * time.Second,
 	readPoll:  25 * time.Millisecond,
+	coalesce:  time.Second,
 }
 
 // New returns a Chat over its connections, which stay the caller's to close.
@@ -110,6 +113,7 @@ func (c *Chat) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.stand(ctx) })
 	wg.Go(func() { c.watch(ctx) })
+	wg.Go(func() { c.tellReceipts(ctx) })
 	err := c.serveAPI(ctx)
 	stop()
 	wg.Wait()

@@ -67,6 +67,13 @@ func (p *projector) committed(l *line, r run, d ruling) {
 	p.chat.progress.advance(l.stream, r.to)
 	p.chat.metrics.projected.Add(float64(len(d.rows)))
 	p.chat.metrics.doubles.Add(float64(d.doubles))
+	for _, r := range d.rows {
+		for _, u := range r.body.Mentions {
+			if to := tenant.UserID(u); to != r.sender {
+				p.chat.notify(l.account, to, "mention", mentionNotice{Room: r.room.id, Seq: r.msg.seq, By: r.sender})
+			}
+		}
+	}
 	for _, f := range d.refused {
 		p.chat.metrics.refused.WithLabelValues(f.code).Inc()
 	}

@@ -75,9 +75,12 @@ func keysOf(batch []candidate) asked {
 			add(users, &a.users, string(low))
 			add(users, &a.users, string(high))
 		}
-		if p := (pair{c.post.Room, tenant.UserID(c.post.Sender)}); c.post.Kind == tenant.Open && !members[p] {
-			members[p] = true
-			a.memberRooms, a.memberUsers = append(a.memberRooms, room), append(a.memberUsers, c.post.Sender)
+		if c.post.Kind == tenant.Open {
+			a.member(members, room, c.post.Sender)
+		}
+		for _, u := range c.body.Mentions {
+			add(users, &a.users, u)
+			a.member(members, room, u)
 		}
 		if k := (targetKey{c.post.Room, max(c.body.Thread, c.event.Seq)}); k.seq > 0 && k.seq <= maxSequence && !targets[k] {
 			targets[k] = true
@@ -89,6 +92,13 @@ func keysOf(batch []candidate) asked {
 		}
 	}
 	return a
+}
+
+func (a *asked) member(known map[pair]bool, room, u string) {
+	if p := (pair{tenant.RoomID(room), tenant.UserID(u)}); !known[p] {
+		known[p] = true
+		a.memberRooms, a.memberUsers = append(a.memberRooms, room), append(a.memberUsers, u)
+	}
 }
 
 // gather locks the stream's row and reads all that the rules need, in one round trip.

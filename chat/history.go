@@ -22,6 +22,8 @@ const (
 		AND m.at >= coalesce($4, '-infinity'::timestamptz) AND m.at < coalesce($5, 'infinity'::timestamptz)`
 	sqlHistoryForward  = `SELECT ` + sqlMessageColumns + sqlMessageBounds + ` ORDER BY m.seq LIMIT $6`
 	sqlHistoryBackward = `SELECT ` + sqlMessageColumns + sqlMessageBounds + ` ORDER BY m.seq DESC LIMIT $6`
+	sqlThreadForward   = `SELECT ` + sqlMessageColumns + sqlMessageBounds + ` AND m.thread = $7 ORDER BY m.seq LIMIT $6`
+	sqlThreadBackward  = `SELECT ` + sqlMessageColumns + sqlMessageBounds + ` AND m.thread = $7 ORDER BY m.seq DESC LIMIT $6`
 )
 
 // History reads a page of a room for the tenant itself. The room need not be active.
@@ -46,15 +48,21 @@ func (c *Chat) history(ctx context.Context, room seenRoom, q tenant.HistoryQuery
 	if err := c.caughtUp(ctx, room.stream); err != nil {
 		return tenant.HistoryPage{}, err
 	}
-	sql := sqlHistoryBackward
-	if q.After > 0 {
-		sql = sqlHistoryForward
-	}
 	before := q.Before
 	if before == 0 {
 		before = 1<<63 - 1
 	}
-	rows, err := c.pool.Query(ctx, sql, room.pk, q.After, before, timeOrNil(q.Since), timeOrNil(q.Until), q.Limit+1)
+	sql, args := sqlHistoryBackward, []any{room.pk, q.After, before, timeOrNil(q.Since), timeOrNil(q.Until), q.Limit + 1}
+	if q.After > 0 {
+		sql = sqlHistoryForward
+	}
+	if q.Thread > 0 {
+		sql, args = sqlThreadBackward, append(args, q.Thread)
+		if q.After > 0 {
+			sql = sqlThreadForward
+		}
+	}
+	rows, err := c.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return tenant.HistoryPage{}, fromDB(err)
 	}

@@ -107,6 +107,7 @@ func TestPageOfBoundedBytesSaysMore(t *testing.T) {
 func TestMessageIsReadAsItWasPosted(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	s.exec(`INSERT INTO users (tenant_id, user_id, kind, name, status, created_at) VALUES ('acme', 'null', 'person', '', 'active', now())`)
 	town := s.room("town", tenant.Open, tenant.Std)
 	s.run(s.chat)
 	to := town.by("alice").Stored(s.tenant.Account)

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -257,6 +258,7 @@ func (d *ruling) admit(f *facts, c candidate) (code string) {
 		return code
 	}
 	f.seen[key] = true
+	c.body.Mentions = f.readers(room, c.body.Mentions)
 	room.lastN++
 	room.touched, room.lastSeq, room.lastAt = true, c.msg.seq, c.msg.at
 	d.rows = append(d.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: c.body})
@@ -270,6 +272,27 @@ func (d *ruling) admit(f *facts, c candidate) (code string) {
 		d.join(f, room.id, sender)
 	}
 	return ""
+}
+
+// readers are those of some users who can read a room, once each.
+func (f *facts) readers(room *roomFact, users []string) []string {
+	var can []string
+	for _, u := range users {
+		id := tenant.UserID(u)
+		state := f.members[pair{room.id, id}]
+		low, high, _ := room.id.Pair()
+		reads := state == tenant.Joined
+		switch room.kind {
+		case tenant.Open, tenant.Announce:
+			reads = state != tenant.Banned
+		case tenant.Direct:
+			reads = id == low || id == high
+		}
+		if reads && f.active[id] && !slices.Contains(can, u) {
+			can = append(can, u)
+		}
+	}
+	return can
 }
 
 // asked reports whether something in the batch is about a message.

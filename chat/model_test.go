@@ -59,7 +59,7 @@ func TestNumbersAndUnreadFollowTheModel(t *testing.T) {
 				if err = s.chat.caughtUp(s.ctx(), subject.Stream(s.tenant.Account, v.class)); err != nil {
 					t.Fatal(err)
 				}
-				if err = s.chat.read(s.ctx(), caller{tenant: "acme", user: u}, room, seq); err != nil {
+				if _, err = s.chat.read(s.ctx(), caller{tenant: "acme", user: u}, room, seq); err != nil {
 					t.Fatal(err)
 				}
 				m.read[u] = max(m.read[u], n)

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
 
 	"parley/tenant"
@@ -43,28 +44,71 @@ func (c *Chat) Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as 
 	if err != nil {
 		return 0, err
 	}
-	seq, text, err := c.posted(ctx, room, d)
+	seq, same, err := c.posted(ctx, room, d, m)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("look for the post's id in room %s: %w", r, err)
-	case seq == 0:
-		return c.publish(ctx, who, room, d)
-	case text != m.Text:
+	case seq > 0 && !same:
 		return 0, errIDTaken
+	case seq > 0:
+		return seq, nil
 	}
-	return seq, nil
+	if err = c.checkThread(ctx, room, m.Thread); err != nil {
+		return 0, err
+	}
+	return c.publish(ctx, who, room, d)
 }
 
+// checkPost names the field of what would be stored in vain: the rules are those of parseBody.
 func checkPost(m tenant.PostRequest) error {
 	switch {
-	case m.Text == "":
-		return tenant.Invalid("text", "must not be empty")
+	case m.Text == "" && len(m.Attachments) == 0 && len(m.Data) == 0:
+		return tenant.Invalid("text", "must not be empty without attachments or data")
 	case !utf8.ValidString(m.Text) || strings.ContainsRune(m.Text, 0):
 		return tenant.Invalid("text", "must be UTF-8 without NUL")
+	case m.Thread > maxSequence:
+		return tenant.Invalid("thread", "is no sequence")
+	case len(m.Mentions) > maxMentions:
+		return tenant.Invalid("mentions", fmt.Sprintf("must be at most %d", maxMentions))
+	case len(m.Attachments) > maxAttachments:
+		return tenant.Invalid("attachments", fmt.Sprintf("must be at most %d", maxAttachments))
+	case len(m.Data) > 0 && !validData(jsontext.Value(m.Data)):
+		return tenant.Invalid("data", "must be a JSON object without NUL, at most 32 deep, with numbers that a float64 holds")
 	case len(m.ID) > maxPostID:
 		return tenant.Invalid("id", "must be at most 200 bytes")
 	}
+	for i, u := range m.Mentions {
+		if !tenant.ValidID(string(u)) {
+			return tenant.Invalid(fmt.Sprintf("mentions[%d]", i), "is no user id")
+		}
+	}
+	for i, a := range m.Attachments {
+		if !validAttachment(a) {
+			return tenant.Invalid(fmt.Sprintf("attachments[%d]", i), "must have an http or https url of at most 2048 bytes, a name and a type of at most 200 and no negative size")
+		}
+	}
 	return nil
+}
+
+const sqlThreadRoot = `SELECT coalesce(thread, 0) FROM messages WHERE room_pk = $1 AND seq = $2 AND n IS NOT NULL`
+
+// checkThread says beforehand what the projector would refuse.
+func (c *Chat) checkThread(ctx context.Context, room seenRoom, thread uint64) error {
+	if thread == 0 {
+		return nil
+	}
+	if err := c.caughtUp(ctx, room.stream); err != nil {
+		return err
+	}
+	var above uint64
+	err := fromDB(c.pool.QueryRow(ctx, sqlThreadRoot, room.pk, thread).Scan(&above))
+	if isNotFound(err) {
+		return tenant.Invalid("thread", "is no message of this room")
+	}
+	if err == nil && above > 0 {
+		return tenant.Invalid("thread", "is a reply itself; reply to the message that it replies to")
+	}
+	return err
 }
 
 // postable finds a room in which a user may post. The room of two users need not exist yet:
@@ -79,18 +123,25 @@ func (c *Chat) postable(ctx context.Context, who caller, r tenant.RoomID) (seenR
 		return seenRoom{}, tenant.NotFound("room")
 	case err != nil:
 		return seenRoom{}, fmt.Errorf("find room %s: %w", r, err)
-	case !room.rights.Post:
-		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "%s may not post in this room", who.user)
-	case room.muted == tenant.OverRate:
-		return seenRoom{}, tenant.Errorf(tenant.CodeRateLimited, "%s posted faster than the tenant allows; wait some seconds", who.user)
-	case room.muted != "":
-		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "%s is muted in this room", who.user)
-	case room.state != tenant.RoomActive:
-		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "the room is %s", room.state)
 	case room.kind == tenant.Shared:
 		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "shared rooms take no posts over HTTP")
 	}
-	return room, nil
+	return room, room.mayPost(who.user)
+}
+
+// mayPost says why a user can't say anything in the room now; nil: he can.
+func (r seenRoom) mayPost(u tenant.UserID) error {
+	switch {
+	case !r.rights.Post:
+		return tenant.Errorf(tenant.CodeForbidden, "%s may not post in this room", u)
+	case r.muted == tenant.OverRate:
+		return tenant.Errorf(tenant.CodeRateLimited, "%s posted faster than the tenant allows; wait some seconds", u)
+	case r.muted != "":
+		return tenant.Errorf(tenant.CodeForbidden, "%s is muted in this room", u)
+	case r.state != tenant.RoomActive:
+		return errClosed(r)
+	}
+	return nil
 }
 
 const sqlRoomGone = `SELECT EXISTS (SELECT FROM rooms WHERE tenant_id = $1 AND room_id = $2)`
@@ -134,7 +185,11 @@ func newDraft(who caller, room seenRoom, m tenant.PostRequest) (draft, error) {
 	}
 	d.subject = subject.Post{Class: room.class, Kind: room.kind, Room: room.id, Sender: string(who.user)}.Stored(who.account)
 	var err error
-	if d.body, err = json.Marshal(body{Text: m.Text}); err != nil {
+	b := body{Text: m.Text, Thread: m.Thread, Attachments: m.Attachments, Data: jsontext.Value(m.Data)}
+	for _, u := range m.Mentions {
+		b.Mentions = append(b.Mentions, string(u))
+	}
+	if d.body, err = json.Marshal(b); err != nil {
 		return draft{}, err
 	}
 	if int64(len(d.body)) > who.limits.MessageBytes {
@@ -143,15 +198,18 @@ func newDraft(who caller, room seenRoom, m tenant.PostRequest) (draft, error) {
 	return d, nil
 }
 
-const sqlPosted = `SELECT seq, text FROM messages WHERE room_pk = $1 AND sender = $2 AND message_id = $3`
+// What was edited or deleted since can't be compared.
+const sqlPosted = `SELECT seq, text = $4 AND coalesce(thread, 0) = $5 OR edited_at IS NOT NULL OR deleted_at IS NOT NULL
+	FROM messages WHERE room_pk = $1 AND sender = $2 AND message_id = $3`
 
-// posted finds a message of the same id, also one that the stream no longer remembers. 0: there is none.
-func (c *Chat) posted(ctx context.Context, room seenRoom, d draft) (seq uint64, text string, err error) {
-	err = c.pool.QueryRow(ctx, sqlPosted, room.pk, d.sender, d.id).Scan(&seq, &text)
+// posted finds a message of the same id, also one that the stream no longer remembers, and says
+// whether it is the same. 0: there is none.
+func (c *Chat) posted(ctx context.Context, room seenRoom, d draft, m tenant.PostRequest) (seq uint64, same bool, err error) {
+	err = c.pool.QueryRow(ctx, sqlPosted, room.pk, d.sender, d.id, m.Text, m.Thread).Scan(&seq, &same)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, "", nil
+		return 0, false, nil
 	}
-	return seq, text, fromDB(err)
+	return seq, same, fromDB(err)
 }
 
 var errIDTaken = tenant.Errorf(tenant.CodeConflict, "another message was posted with this id")

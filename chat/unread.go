@@ -118,10 +118,11 @@ const sqlRead = `INSERT INTO read_positions (room_pk, tenant_id, user_id, seq, n
 	ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
 	WHERE read_positions.seq < excluded.seq`
 
-// read moves a user's read position forward.
-func (c *Chat) read(ctx context.Context, who caller, room seenRoom, seq uint64) error {
-	if _, err := c.pool.Exec(ctx, sqlRead, room.pk, who.tenant, who.user, seq); err != nil {
-		return fmt.Errorf("read room %s up to %d: %w", room.id, seq, fromDB(err))
+// read moves a user's read position forward, and says whether it moved.
+func (c *Chat) read(ctx context.Context, who caller, room seenRoom, seq uint64) (moved bool, err error) {
+	tag, err := c.pool.Exec(ctx, sqlRead, room.pk, who.tenant, who.user, seq)
+	if err != nil {
+		return false, fmt.Errorf("read room %s up to %d: %w", room.id, seq, fromDB(err))
 	}
-	return nil
+	return tag.RowsAffected() > 0, nil
 }

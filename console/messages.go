@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 	"time"
 
@@ -21,6 +22,7 @@ type historyQuery struct {
 	After  after     `query:"after" doc:"Only what is after this sequence, beginning with the oldest; 0: from the beginning"`
 	Since  time.Time `query:"since" doc:"Only what was stored then or later"`
 	Until  time.Time `query:"until" doc:"Only what was stored before"`
+	Thread uint64    `query:"thread" minimum:"1" doc:"Only the replies to this sequence"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"How many at most"`
 }
 
@@ -54,7 +56,7 @@ func (c *console) listMessages(ctx context.Context, in *historyQuery) (*messageP
 		return nil, err
 	}
 	page, err := c.messages.History(ctx, call.tenant, call.room,
-		tenant.HistoryQuery{Before: in.Before, After: in.After.seq, Since: in.Since, Until: in.Until, Limit: in.Limit})
+		tenant.HistoryQuery{Before: in.Before, After: in.After.seq, Since: in.Since, Until: in.Until, Thread: in.Thread, Limit: in.Limit})
 	out := &messagePage{}
 	out.Body.Messages, out.Body.More = orEmpty(page.Messages), page.More
 	return out, err
@@ -62,9 +64,13 @@ func (c *console) listMessages(ctx context.Context, in *historyQuery) (*messageP
 
 type newMessage struct {
 	Body struct {
-		As   string `json:"as" doc:"The user who posts"`
-		Text string `json:"text"`
-		ID   string `json:"id,omitempty" doc:"Makes the post repeatable: the same id of the same user is stored once"`
+		As          string              `json:"as" doc:"The user who posts"`
+		Text        string              `json:"text,omitempty" doc:"May be left out beside attachments or data"`
+		ID          string              `json:"id,omitempty" doc:"Makes the post repeatable: the same id of the same user is stored once"`
+		Thread      uint64              `json:"thread,omitempty" doc:"The sequence of the message that it replies to"`
+		Mentions    []tenant.UserID     `json:"mentions,omitempty" doc:"Users, at most 100; those count who can read the room"`
+		Attachments []tenant.Attachment `json:"attachments,omitempty" doc:"At most 32 links to files"`
+		Data        json.RawMessage     `json:"data,omitempty" doc:"An object of your own"`
 	} `nameHint:"NewMessage"`
 }
 
@@ -84,6 +90,8 @@ func (c *console) postMessage(ctx context.Context, in *newMessage) (*posted, err
 		return nil, err
 	}
 	out := &posted{}
-	out.Body.Seq, err = c.messages.Post(ctx, call.tenant, call.room, as, tenant.PostRequest{Text: b.Text, ID: b.ID})
+	out.Body.Seq, err = c.messages.Post(ctx, call.tenant, call.room, as, tenant.PostRequest{
+		Text: b.Text, ID: b.ID, Thread: b.Thread, Mentions: b.Mentions, Attachments: b.Attachments, Data: b.Data,
+	})
 	return out, err
 }

@@ -43,7 +43,8 @@ const (
 type HistoryQuery struct {
 	Before, After uint64
 	Since, Until  time.Time
-	Limit         int // 0: DefaultHistory
+	Thread        uint64 // only the replies to this message; 0: all
+	Limit         int    // 0: DefaultHistory
 }
 
 // A HistoryPage is a part of a room's history, oldest first.
@@ -61,6 +62,7 @@ func (q *HistoryQuery) Check() error {
 	f.check(q.Limit > 0 && q.Limit <= MaxHistory, "limit", "must be 1 to 1,000")
 	f.check(q.Before <= maxSequence, "before", "is no sequence")
 	f.check(q.After <= maxSequence, "after", "is no sequence")
+	f.check(q.Thread <= maxSequence, "thread", "is no sequence")
 	return f.err()
 }
 
@@ -69,7 +71,11 @@ const maxSequence = 1<<63 - 1
 
 // A PostRequest is a message that a backend posts over HTTP in a user's name.
 type PostRequest struct {
-	Text string
+	Text        string
+	Thread      uint64 // the message that it replies to; 0: none
+	Mentions    []UserID
+	Attachments []Attachment
+	Data        json.RawMessage // an object
 	// ID makes the post repeatable: the same id of the same user in the same room is
 	// stored once. Empty: each call is a message of its own.
 	ID string
