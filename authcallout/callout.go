@@ -57,6 +57,13 @@ type Refusals interface {
 	Refuse(r tenant.Refusal)
 }
 
+// Users makes users of those whom the tenants' keys vouch for.
+type Users interface {
+	// Welcome makes the user of a newcomer. Its errors are tenant.Error of the codes forbidden,
+	// limit_reached, not_found and unavailable, or ours.
+	Welcome(ctx context.Context, t tenant.TenantID, n tenant.Newcomer) error
+}
+
 // Config of a Callout. All fields are required but those with a default.
 type Config struct {
 	Conn        *nats.Conn    // in AUTH, as one of its auth_users
@@ -67,6 +74,7 @@ type Config struct {
 	Keys        Keys
 	Sessions    Sessions
 	Refusals    Refusals
+	Users       Users
 	Hasher      *Hasher
 
 	Workers  int                   // decisions at once; 0: 8 for each CPU, for they mostly wait for the database
@@ -79,16 +87,18 @@ type Config struct {
 
 // A Callout answers the servers' questions between Start and Stop.
 type Callout struct {
-	conf     Config
-	authSelf string // public nkey of AuthSigner
-	log      *slog.Logger
-	metrics  *metrics
-	throttle *throttle
-	crowd    *crowd
-	blind    atomic.Bool // the directory did not answer last time
+	conf      Config
+	authSelf  string // public nkey of AuthSigner
+	log       *slog.Logger
+	metrics   *metrics
+	throttle  *throttle
+	verifiers verifiers
+	crowd     *crowd
+	blind     atomic.Bool // the directory did not answer last time
 
 	requests  chan pending // beyond its length requests are dropped: an answer costs as much as a decision
 	passwords chan *guess  // apart, so that nobody waits behind passwords who has none
+	newcomers chan *newcomer
 
 	mu      sync.Mutex
 	sub     *nats.Subscription
@@ -100,15 +110,16 @@ type Callout struct {
 
 // pending is a request as it came.
 type pending struct {
-	msg   *nats.Msg
-	at    time.Time
-	again bool // it waited for a place, and does not wait again
+	msg      *nats.Msg
+	at       time.Time
+	again    bool // it waited for a place, and does not wait again
+	welcomed bool // its user was made, and is not made again
 }
 
 // New returns a callout that does not listen yet.
 func New(c Config) (*Callout, error) {
 	if c.Conn == nil || c.AuthSigner == nil || c.XKey == nil || c.Directory == nil ||
-		c.Keys == nil || c.Sessions == nil || c.Refusals == nil || c.Hasher == nil {
+		c.Keys == nil || c.Sessions == nil || c.Refusals == nil || c.Users == nil || c.Hasher == nil {
 		return nil, errors.New("authcallout: Config lacks a required field")
 	}
 	if !nkeys.IsValidPublicAccountKey(c.AuthAccount) {
@@ -126,6 +137,7 @@ func New(c Config) (*Callout, error) {
 	return &Callout{
 		conf: c, authSelf: self, log: c.Logger, metrics: m, throttle: newThrottle(), crowd: newCrowd(),
 		requests: make(chan pending, c.Queue), passwords: make(chan *guess, c.Hasher.size()*guessesPerSlot),
+		verifiers: verifiers{of: map[string]verifier{}}, newcomers: make(chan *newcomer, maxNewcomers),
 	}, nil
 }
 
@@ -168,6 +180,9 @@ func (c *Callout) Start() error {
 	for range c.conf.Hasher.size() {
 		c.slow.Go(func() { c.guessWork(c.quit) })
 	}
+	for range welcomers {
+		c.slow.Go(func() { c.welcomeWork(c.quit) })
+	}
 	return nil
 }
 
@@ -191,6 +206,7 @@ func (c *Callout) Stop() {
 	c.workers.Wait()
 	c.slow.Wait()
 	c.late.Wait()
+	c.finishNewcomers()
 	c.finishGuesses()                          // what the last worker handed over after the last of those had looked
 	_ = c.conf.Conn.FlushTimeout(drainTimeout) // the answers; without a connection nobody waits for them
 	c.sub = nil
@@ -247,7 +263,7 @@ func (c *Callout) serve(p pending) {
 		c.metrics.drop(why)
 		return
 	}
-	a := &attempt{req: req, msg: p.msg, at: p.at, again: p.again}
+	a := &attempt{req: req, msg: p.msg, at: p.at, again: p.again, welcomed: p.welcomed}
 	defer c.recoverAs(a)
 	c.decide(a)
 }

@@ -15,13 +15,14 @@ import (
 
 // An attempt is one connection that waits to be let in.
 type attempt struct {
-	req    *request
-	msg    *nats.Msg
-	at     time.Time // when the request came
-	again  bool      // it waited for a place among the user's connections
-	offer  offer
-	tenant tenant.TenantID // of whom the refusal is told; empty: of nobody that exists
-	user   tenant.UserID   // whom the client claims to be, as far as that is known
+	req      *request
+	msg      *nats.Msg
+	at       time.Time // when the request came
+	again    bool      // it waited for a place among the user's connections
+	welcomed bool      // its user was made
+	offer    offer
+	tenant   tenant.TenantID // of whom the refusal is told; empty: of nobody that exists
+	user     string          // whom the client claims to be, as far as that is known
 }
 
 // context ends when the client is gone.
@@ -35,7 +36,7 @@ func (a *attempt) context(c *Callout) (context.Context, context.CancelFunc) {
 func (c *Callout) decide(a *attempt) {
 	var wrong *refusal
 	a.offer, wrong = readOffer(a.req)
-	a.user = a.offer.claim.User
+	a.user = cmp.Or(string(a.offer.claim.User), a.offer.claim.External)
 	if !a.offer.claim.NamesSomebody() {
 		c.refuse(a, wrong)
 		return
@@ -45,10 +46,13 @@ func (c *Callout) decide(a *attempt) {
 	id, err := c.identity(ctx, a.offer.claim)
 	blind := err != nil && !errors.Is(err, tenant.ErrNotFound)
 	if err == nil {
-		a.tenant, a.user = id.Tenant, cmp.Or(a.user, id.User.ID)
+		a.tenant, a.user = id.Tenant, cmp.Or(string(id.User.ID), a.user)
 	}
 	if wrong == nil {
 		wrong = against(a, &id, err)
+	}
+	if wrong == refuseUser && mayCreate(a, &id) {
+		wrong = nil
 	}
 	switch {
 	case a.offer.method == tenant.MethodPassword && a.offer.claim.User != "" && !blind:
@@ -90,6 +94,10 @@ func against(a *attempt, id *tenant.Identity, err error) *refusal {
 }
 
 func (c *Callout) prove(a *attempt, id *tenant.Identity) {
+	if p, ok := a.offer.proof.(*tokenProof); ok && a.offer.claim.Foreign {
+		c.proveForeign(a, id, p)
+		return
+	}
 	now := c.conf.Now()
 	until, r := a.offer.proof.verify(id, now)
 	if r != nil {
@@ -106,7 +114,7 @@ func (c *Callout) prove(a *attempt, id *tenant.Identity) {
 func (c *Callout) refuse(a *attempt, r *refusal) {
 	c.reject(a, r.code)
 	c.conf.Refusals.Refuse(tenant.Refusal{
-		At: c.conf.Now(), Tenant: a.tenant, User: string(a.user), Method: a.offer.method,
+		At: c.conf.Now(), Tenant: a.tenant, User: a.user, Method: a.offer.method,
 		Address: a.req.NATS.Client.Host, Code: r.code, Reason: r.reason,
 	})
 	c.metrics.decided(a, r.code, c.conf.Now())

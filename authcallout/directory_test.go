@@ -56,6 +56,9 @@ type directory struct {
 	refusals chan tenant.Refusal
 	sessions chan tenant.Session
 	opened   int
+	keys     []tenant.Key
+	welcome  error // of Welcome
+	welcomed []tenant.Newcomer
 }
 
 func newDirectory() *directory {
@@ -83,7 +86,26 @@ func (d *directory) addUser(u tenant.User) {
 	if u.CreatedAt.IsZero() {
 		u.CreatedAt = time.Now().Add(-time.Hour)
 	}
+	if u.TokensFrom.IsZero() {
+		u.TokensFrom = u.CreatedAt
+	}
 	d.users[string(u.Tenant)+"/"+string(u.ID)] = u
+}
+
+// Welcome makes users of whoever comes.
+func (d *directory) Welcome(_ context.Context, t tenant.TenantID, n tenant.Newcomer) error {
+	d.mu.Lock()
+	d.welcomed = append(d.welcomed, n)
+	err := d.welcome
+	d.mu.Unlock()
+	if err == nil {
+		u := tenant.User{Tenant: t, ID: n.Handle.ID, ExternalID: n.Handle.External, TokensFrom: time.Unix(1, 0)}
+		if u.ID == "" {
+			u.ID = "made"
+		}
+		d.addUser(u)
+	}
+	return err
 }
 
 // set changes the directory between questions.
@@ -125,6 +147,14 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 			}
 		}
 	}
+	if c.External != "" {
+		u = ""
+		for _, row := range d.users {
+			if row.Tenant == t && row.ExternalID == c.External {
+				u = row.ID
+			}
+		}
+	}
 	tt, ok := d.tenants[t]
 	if !ok || tt.status == tenant.Deleting {
 		return tenant.Identity{}, tenant.NotFound("tenant")
@@ -142,8 +172,13 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 	if len(d.present) > 1 {
 		d.present = d.present[1:]
 	}
-	if c.TokenID == tt.kid() {
+	if c.TokenID == tt.kid() && !c.Foreign {
 		id.TokenKey = tt.tokenPublic()
+	}
+	for _, k := range d.keys {
+		if c.Foreign && k.Tenant == t && k.Kind == tenant.KeyUserToken && k.ID == c.TokenID {
+			id.Keys = append(id.Keys, k)
+		}
 	}
 	return id, nil
 }

@@ -162,7 +162,7 @@ func TestThrottleIsBounded(t *testing.T) {
 	t.Parallel()
 	m := map[string]struct{}{}
 	for i := range maxThrottled + 100 {
-		makeRoom(m)
+		makeRoom(m, maxThrottled)
 		m[strconv.Itoa(i)] = struct{}{}
 	}
 	if len(m) != maxThrottled {

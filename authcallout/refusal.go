@@ -17,11 +17,10 @@ var (
 	refuseTokenSize   = &refusal{"token_too_large", "the token field is longer than 16 KiB; put less into the token"}
 	refuseTokenForm   = &refusal{"token_malformed", "the token is no JSON Web Token in compact form with unambiguous JSON; see how it is made"}
 	refuseTokenHeader = &refusal{"token_header", "the token's header must be JSON of alg, kid and typ alone; leave out crit, jku, jwk, x5u and the like"}
-	refuseTokenAlg    = &refusal{"token_algorithm", "the token's alg must be EdDSA; sign it so"}
+	refuseTokenAlg    = &refusal{"token_algorithm", "the token's alg must be the one of its key: EdDSA, ES256 or RS256, and of Parley's own EdDSA; sign it so"}
 	refuseTokenKid    = &refusal{"token_kid", "the token's kid must be the id of one of the tenant's keys"}
 	refuseTokenAud    = &refusal{"token_audience", "the token's aud must be parley:<tenant>, and that alone"}
 	refuseTokenSub    = &refusal{"token_subject", "the token's sub must be the id of a user"}
-	refuseTokenIss    = &refusal{"token_issuer", "the token's iss must be parley"}
 	refuseTokenTimes  = &refusal{"token_times", "the token needs iat and exp, and may have nbf, in whole seconds since 1970"}
 	refuseTokenLife   = &refusal{"token_life", "the token's exp must be 1 second to 24 hours after its iat; issue a shorter one"}
 	refuseNKeyForm    = &refusal{"nkey_malformed", "the nkey must be a public user nkey, as U followed by 55 characters"}
@@ -30,29 +29,34 @@ var (
 
 // Refusals of who the client says it is.
 var (
-	refuseTenant      = &refusal{"tenant_unknown", "no such tenant; correct the tenant's id"}
-	refuseSuspended   = &refusal{"tenant_suspended", "the tenant is suspended; ask the operator"}
-	refuseUser        = &refusal{"user_unknown", "the tenant has no such user; make the user first"}
-	refuseRevoked     = &refusal{"user_revoked", "the user is revoked; restore the user to let it in"}
-	refuseCreds       = &refusal{"creds_unknown", "the credentials belong to no user that exists; have new ones issued"}
-	refuseCredsGone   = &refusal{"creds_revoked", "the credentials are revoked; have new ones issued"}
-	refuseCredsOther  = &refusal{"creds_mismatch", "the credentials name another user than our records; have new ones issued"}
-	refuseNKey        = &refusal{"nkey_unknown", "the nkey is registered for no user; set it as the user's nkey"}
-	refuseNKeySig     = &refusal{"nkey_signature", "the server's nonce is not signed with the nkey's seed; give the client the seed of the registered nkey"}
-	refuseCrowd       = &refusal{"connections_per_user", "the user has as many connections open as the tenant's limit connections_per_user allows; close one, or raise the limit"}
-	refuseTokenKey    = &refusal{"token_key_unknown", "the tenant has no key of the token's kid; have a new token issued"}
-	refuseTokenSig    = &refusal{"token_signature", "the token's signature is wrong; sign it with the key that its kid names"}
-	refuseTokenEarly  = &refusal{"token_not_yet_valid", "the token's nbf or iat is to come; set the issuer's clock right"}
-	refuseTokenOld    = &refusal{"token_expired", "the token has expired; have a new one issued"}
-	refuseTokenBefore = &refusal{"token_outdated", "the token was issued before the user was made; have a new one issued"}
-	refusePassword    = &refusal{"password_wrong", "the password is wrong; try another or set a new one"}
-	refuseNoPassword  = &refusal{"password_unset", "the user has no password; set one, or use another method"}
-	refuseThrottled   = &refusal{"throttled", "too many wrong passwords for this user or from this address; wait a minute"}
+	refuseTenant         = &refusal{"tenant_unknown", "no such tenant; correct the tenant's id"}
+	refuseSuspended      = &refusal{"tenant_suspended", "the tenant is suspended; ask the operator"}
+	refuseUser           = &refusal{"user_unknown", "the tenant has no such user; make the user first"}
+	refuseUserDeleted    = &refusal{"user_deleted", "the user was deleted; make the user again to let it in"}
+	refuseUsersLimit     = &refusal{"users_limit", "the tenant has as many users as its limit allows; delete some or ask the operator for more"}
+	refuseRevoked        = &refusal{"user_revoked", "the user is revoked; restore the user to let it in"}
+	refuseCreds          = &refusal{"creds_unknown", "the credentials belong to no user that exists; have new ones issued"}
+	refuseCredsGone      = &refusal{"creds_revoked", "the credentials are revoked; have new ones issued"}
+	refuseCredsOther     = &refusal{"creds_mismatch", "the credentials name another user than our records; have new ones issued"}
+	refuseNKey           = &refusal{"nkey_unknown", "the nkey is registered for no user; set it as the user's nkey"}
+	refuseNKeySig        = &refusal{"nkey_signature", "the server's nonce is not signed with the nkey's seed; give the client the seed of the registered nkey"}
+	refuseCrowd          = &refusal{"connections_per_user", "the user has as many connections open as the tenant's limit connections_per_user allows; close one, or raise the limit"}
+	refuseTokenKey       = &refusal{"token_key_unknown", "the tenant has no key of the token's kid; have a new token issued"}
+	refuseTokenSig       = &refusal{"token_signature", "the token's signature is wrong; sign it with the key that its kid names"}
+	refuseTokenKeyGone   = &refusal{"token_key_removed", "the key that signed the token was removed; sign with one that the tenant has"}
+	refuseTokenBeforeKey = &refusal{"token_before_key", "the token was issued before its key was added; have a new one issued"}
+	refuseTokenEarly     = &refusal{"token_not_yet_valid", "the token's nbf or iat is to come; set the issuer's clock right"}
+	refuseTokenOld       = &refusal{"token_expired", "the token has expired; have a new one issued"}
+	refuseTokenBefore    = &refusal{"token_outdated", "the token was issued before the user was made; have a new one issued"}
+	refusePassword       = &refusal{"password_wrong", "the password is wrong; try another or set a new one"}
+	refuseNoPassword     = &refusal{"password_unset", "the user has no password; set one, or use another method"}
+	refuseThrottled      = &refusal{"throttled", "too many wrong passwords for this user or from this address; wait a minute"}
 )
 
 // Refusals that are our own fault.
 var (
 	refuseBusy        = &refusal{"busy", "too many passwords are being checked at once; try again"}
+	refuseNewcomers   = &refusal{"busy", "too many new users come at once; try again"}
 	refuseUnavailable = &refusal{"unavailable", "the database did not answer; try again"}
 	refuseInternal    = &refusal{"internal", "an internal error; the server's log tells more"}
 )

@@ -86,13 +86,13 @@ func (t *throttle) wrong(g guesser, now time.Time) {
 func (t *throttle) right(g guesser) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	makeRoom(t.known)
+	makeRoom(t.known, maxThrottled)
 	t.known[g.pair()] = struct{}{}
 }
 
 // makeRoom forgets a random entry of a full map.
-func makeRoom[V any](m map[string]V) {
-	if len(m) < maxThrottled {
+func makeRoom[V any](m map[string]V, most int) {
+	if len(m) < most {
 		return
 	}
 	for k := range m {
@@ -125,7 +125,7 @@ func (l *limiter) has(key string, now time.Time) bool { return l.now(key, now) >
 func (l *limiter) take(key string, now time.Time) {
 	left := l.now(key, now)
 	if _, ok := l.left[key]; !ok {
-		makeRoom(l.left)
+		makeRoom(l.left, maxThrottled)
 	}
 	l.left[key] = allowance{left: max(0, left-1), at: now}
 }

@@ -9,18 +9,21 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"parley/tenant"
 )
 
 const (
-	tokenAlgorithm = "EdDSA"
 	// tokenLeeway is how far an issuer's clock may go before ours. Nothing is added to exp:
 	// an issuer that wants more gives more.
 	tokenLeeway = 30 * time.Second
 	// maxUnix keeps times far from where arithmetic on them overflows.
 	maxUnix = 1 << 40
-	maxKid  = 128
+	maxKid  = 128 // bytes
+	maxJTI  = 200 // bytes
+	// maxSignature is that of RSA with the longest key, in bytes.
+	maxSignature = 1024
 )
 
 // tokenProof is a JSON Web Token (RFC 7519) that is parsed and not verified.
@@ -29,6 +32,7 @@ const (
 // cased names, of which an issuer and we might read different ones, and they carry
 // algorithms and header fields that we would have to shut one by one.
 type tokenProof struct {
+	header    tokenHeader
 	signed    string // header.payload
 	signature []byte
 	issued    int64 // seconds since 1970, as the next two
@@ -36,13 +40,24 @@ type tokenProof struct {
 	notBefore int64 // 0: none
 }
 
-// tokenHeader has all members that a header may have: one that we ignored could mean something
-// to the issuer (RFC 7515 section 4.1.11), or make somebody fetch a key.
+// tokenHeader has all members that the header of a token under our rules may have: one that we
+// ignored could mean something to the issuer (RFC 7515 section 4.1.11).
 type tokenHeader struct {
-	Algorithm string `json:"alg"`
-	KeyID     string `json:"kid"`
-	Type      string `json:"typ"`
+	Algorithm string                    `json:"alg"`
+	KeyID     string                    `json:"kid"`
+	Type      string                    `json:"typ"`
+	Others    map[string]jsontext.Value `json:",embed"` // only providers may have such
 }
+
+// meaningful are the members that would change what a signature says, or make somebody fetch
+// a key: nobody's token has them.
+var meaningful = []string{"crit", "jku", "jwk", "x5u", "x5c", "b64", "enc", "zip"}
+
+// own reports whether the header has nothing but what our rules know, as in tokens of Parley
+// and of the tenants' own programs.
+func (h *tokenHeader) own() bool { return len(h.Others) == 0 && h.typed("JWT") }
+
+func (h *tokenHeader) typed(as string) bool { return h.Type == "" || strings.EqualFold(h.Type, as) }
 
 type tokenClaims struct {
 	Issuer    string   `json:"iss"`
@@ -80,75 +95,89 @@ func readToken(token tenant.Secret) (offer, *refusal) {
 		return o, refuseTokenForm
 	}
 	var claims tokenClaims
-	if !strictPart(parts[1], &claims) {
+	if !strictPart(parts[1], &claims) || len(claims.ID) > maxJTI {
 		return o, refuseTokenForm
 	}
 	p := &tokenProof{signed: token.Reveal()[:len(parts[0])+1+len(parts[1])]}
-	o.proof = p
-	o.opened.Token = claims.ID
+	o.proof, o.opened.Token = p, claims.ID
 	wrongClaims := o.readClaims(&claims, p)
-	header, wrongHeader := readHeader(parts[0])
-	o.claim.TokenID = header.KeyID
+	wrongHeader := p.readHeader(parts[0], o.claim.Foreign)
+	o.claim.TokenID = p.header.KeyID
 	var err error
 	p.signature, err = base64.RawURLEncoding.Strict().DecodeString(parts[2])
 	switch {
 	case wrongHeader != nil:
 		return o, wrongHeader
-	case err != nil || len(p.signature) != ed25519.SignatureSize:
+	case err != nil || len(p.signature) > maxSignature || !o.claim.Foreign && len(p.signature) != ed25519.SignatureSize:
 		return o, refuseTokenForm
 	}
 	return o, wrongClaims
 }
 
 // strictPart takes one encoding of each value alone, and no doubled or unknown ways to say it.
-func strictPart(s string, v any, opts ...json.Options) bool {
+func strictPart(s string, v any) bool {
 	text, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && json.Unmarshal(text, v, opts...) == nil
+	return err == nil && json.Unmarshal(text, v) == nil
 }
 
-func readHeader(s string) (tokenHeader, *refusal) {
+func (p *tokenProof) readHeader(s string, foreign bool) *refusal {
 	var h tokenHeader
-	switch {
-	case !strictPart(s, &h, json.RejectUnknownMembers(true)):
-		return tokenHeader{}, refuseTokenHeader
-	case h.Algorithm != tokenAlgorithm:
-		return tokenHeader{}, refuseTokenAlg
-	case h.Type != "" && !strings.EqualFold(h.Type, "JWT"):
-		return tokenHeader{}, refuseTokenHeader
-	case !validKid(h.KeyID):
-		return tokenHeader{}, refuseTokenKid
+	if !strictPart(s, &h) {
+		return refuseTokenHeader
 	}
-	return h, nil
+	for _, name := range meaningful {
+		if _, has := h.Others[name]; has {
+			return refuseTokenHeader
+		}
+	}
+	switch {
+	case !foreign && len(h.Others) > 0:
+		return refuseTokenHeader
+	case h.Algorithm != tenant.AlgEdDSA && (!foreign || h.Algorithm != tenant.AlgES256 && h.Algorithm != tenant.AlgRS256):
+		return refuseTokenAlg
+	case !foreign && !h.own():
+		return refuseTokenHeader
+	case !validKid(h.KeyID):
+		return refuseTokenKid
+	}
+	p.header = h
+	return nil
 }
 
-// validKid keeps paths, addresses and SQL out of what is looked up.
+// validKid keeps paths, addresses and SQL out of what is looked up. Providers' ids may be
+// base64 and names with dots and colons.
 func validKid(s string) bool {
-	if s == "" || len(s) > maxKid {
+	if s == "" || len(s) > maxKid || strings.Contains(s, "..") || strings.Contains(s, "//") {
 		return false
 	}
 	for i := range len(s) {
 		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-_+/=.:", rune(c)) {
 			return false
 		}
 	}
 	return true
 }
 
+// readClaims finds out whose token it is. Parley's own says so in iss; all name the tenant in aud.
 func (o *offer) readClaims(c *tokenClaims, p *tokenProof) *refusal {
-	name, ok := strings.CutPrefix(string(c.Audience), tenant.TokenAudience(""))
+	o.claim.Foreign = c.Issuer != tenant.TokenIssuer
+	name, forUs := strings.CutPrefix(string(c.Audience), tenant.TokenAudience(""))
 	t, err := tenant.ParseTenantID("aud", name)
-	if !ok || err != nil {
+	if !forUs || err != nil {
 		return refuseTokenAud
 	}
 	o.claim.Tenant = t
-	u, err := tenant.ParseUserID("sub", c.Subject)
-	if err != nil {
-		return refuseTokenSub
+	if o.claim.Foreign {
+		h, ok := tenant.ParseHandle(c.Subject)
+		if !ok {
+			return refuseTokenSub
+		}
+		o.claim.User, o.claim.External = h.ID, h.External
+		return p.readTimes(c)
 	}
-	o.claim.User = u
-	if c.Issuer != tenant.TokenIssuer {
-		return refuseTokenIss
+	if o.claim.User, err = tenant.ParseUserID("sub", c.Subject); err != nil {
+		return refuseTokenSub
 	}
 	return p.readTimes(c)
 }
@@ -170,22 +199,29 @@ func (p *tokenProof) readTimes(c *tokenClaims) *refusal {
 
 func goodTime(t *int64) bool { return t != nil && *t > 0 && *t < maxUnix }
 
-// verify checks the signature before the times, so that these are the issuer's.
+// verify proves a token of Parley's own.
 func (p *tokenProof) verify(id *tenant.Identity, now time.Time) (time.Time, *refusal) {
-	expires := time.Unix(p.expires, 0)
-	latest := now.Add(tokenLeeway).Unix()
 	switch {
 	// A key of another length would panic in ed25519.
 	case len(id.TokenKey) != ed25519.PublicKeySize:
-		return expires, refuseTokenKey
+		return time.Time{}, refuseTokenKey
 	case !ed25519.Verify(id.TokenKey, []byte(p.signed), p.signature):
-		return expires, refuseTokenSig
+		return time.Time{}, refuseTokenSig
+	}
+	return p.inTime(&id.User, now)
+}
+
+// inTime looks at the times of a token whose signature was found good, so that they are the issuer's.
+func (p *tokenProof) inTime(u *tenant.User, now time.Time) (time.Time, *refusal) {
+	expires := time.Unix(p.expires, 0)
+	latest := now.Add(tokenLeeway).Unix()
+	switch {
 	case !now.Before(expires):
 		return expires, refuseTokenOld
 	case p.issued > latest || p.notBefore > latest:
 		return expires, refuseTokenEarly
 	// The user of that id may have been another person then.
-	case p.issued < id.User.CreatedAt.Unix():
+	case p.issued < u.TokensFrom.Unix():
 		return expires, refuseTokenBefore
 	}
 	return expires, nil

@@ -114,8 +114,8 @@ func TestTokens(t *testing.T) {
 		{"unknown sub", w.token(set{"sub": "nobody"}), "user_unknown"},
 		{"deleted sub", w.token(set{"sub": "dead"}), "user_unknown"},
 		{"revoked sub", w.token(set{"sub": "gone"}), "user_revoked"},
-		{"another iss", w.token(set{"iss": "https://evil.example"}), "token_issuer"},
-		{"no iss", w.token(set{"iss": nil}), "token_issuer"},
+		{"another iss", w.token(set{"iss": "https://evil.example"}), "token_key_unknown"},
+		{"no iss", w.token(set{"iss": nil}), "token_key_unknown"},
 
 		{"expired", w.token(set{"iat": now - 100, "exp": now - 1}), "token_expired"},
 		{"expires now", w.token(set{"iat": now - 100, "exp": now}), "token_expired"},

@@ -6,18 +6,30 @@ import (
 )
 
 // A Claim is what a client says it is, before anything is believed.
-// Tenant and User are empty where an nkey alone says it.
+// Tenant and User are empty where an nkey alone says it, or a token's issuer and audience.
 type Claim struct {
-	Tenant  TenantID
-	User    UserID
-	TokenID string   // kid of the key that signed the token, when the method is token
-	Creds   string   // public nkey of the .creds file, when the method is creds
-	NKey    string   // registered public nkey of the user, when the method is nkey
-	Rooms   []RoomID // the working set that the client names; nil: the latest active
+	Tenant   TenantID
+	User     UserID
+	External string       // the user's external id, in place of User
+	TokenID  string       // kid of the key that signed the token, when the method is token
+	Foreign  bool         // the token is none of Parley's own: a key of the tenant must have signed it
+	IDToken  IDTokenClaim // of a foreign token that names no tenant
+	Creds    string       // public nkey of the .creds file, when the method is creds
+	NKey     string       // registered public nkey of the user, when the method is nkey
+	Rooms    []RoomID     // the working set that the client names; nil: the latest active
+}
+
+// An IDTokenClaim finds the tenant by the key of kind oidc that has the issuer and the client,
+// and the user by that one of the token's claims which the key names.
+type IDTokenClaim struct {
+	Issuer, Audience string
+	Names            map[string]Handle // by the claim's name
 }
 
 // NamesSomebody reports whether there is anything to look up.
-func (c Claim) NamesSomebody() bool { return c.Tenant != "" || c.Creds != "" || c.NKey != "" }
+func (c Claim) NamesSomebody() bool {
+	return c.Tenant != "" || c.Creds != "" || c.NKey != "" || c.IDToken.Issuer != ""
+}
 
 // An Identity is everything that one decision of the callout rests on, read at one moment.
 type Identity struct {
@@ -29,7 +41,10 @@ type Identity struct {
 	// Connections are the user's sessions, counted only where Limits.ConnectionsPerUser is set.
 	Connections int64
 	Signing     SealedKey         // the account's signing key
-	TokenKey    ed25519.PublicKey // nil: the tenant has no key of that id
+	TokenKey    ed25519.PublicKey // of Parley's own token; nil: the tenant has no key of that id
+	// Keys are those that a foreign token may have been signed with: of kind user-token the one
+	// that it names, also if that was removed; of kind jwks all; of kind oidc the issuer's.
+	Keys []Key
 	// CredsRevoked is set when the credential of the claim was revoked or is unknown.
 	CredsRevoked bool
 	// Rooms are the listed rooms of the working set: private and shared ones, rooms where the

@@ -16,15 +16,17 @@ type KeyKind string
 
 // The kinds of keys. The rules of each stand in a file of its own, key_<kind>.go.
 const (
-	KeyAPI     KeyKind = "api"     // lets a backend use the HTTP API
-	KeyService KeyKind = "service" // lets a backend connect to NATS, as a user of its name
+	KeyAPI       KeyKind = "api"        // lets a backend use the HTTP API
+	KeyService   KeyKind = "service"    // lets a backend connect to NATS, as a user of its name
+	KeyUserToken KeyKind = "user-token" // the public key of tokens that the tenant signs
 )
 
 // keyKinds are the rules by kind. A kind is added here, with a constant above, its file, and
 // its fields in KeyDetails and KeySpec.fields.
 var keyKinds = map[KeyKind]keyRules{
-	KeyAPI:     apiKeys,
-	KeyService: serviceKeys,
+	KeyAPI:       apiKeys,
+	KeyService:   serviceKeys,
+	KeyUserToken: userTokenKeys,
 }
 
 // keyRules are what is special about one kind of key.
@@ -48,12 +50,20 @@ type KeySpec struct {
 }
 
 // KeyDetails are the fields that only some kinds have. They are kept as they stand here.
-type KeyDetails struct{}
+type KeyDetails struct {
+	Alg       string `json:"alg,omitempty"`
+	PublicKey string `json:"public_key,omitempty"` // PEM
+	// CreateUsers: who is named by a token and unknown becomes a user; otherwise he is refused.
+	CreateUsers bool `json:"create_users,omitempty"`
+}
 
 // fields tells which of the fields that not all kinds take are given.
 func (k *KeySpec) fields() map[string]bool {
 	return map[string]bool{
-		"scopes": len(k.Scopes) > 0,
+		"scopes":       len(k.Scopes) > 0,
+		"alg":          k.Alg != "",
+		"public_key":   k.PublicKey != "",
+		"create_users": k.CreateUsers,
 	}
 }
 

@@ -119,12 +119,25 @@ func TestKeySpecs(t *testing.T) {
 	t.Parallel()
 	d := furnished(t)
 	type spec = tenant.KeySpec
+	type details = tenant.KeyDetails
+	ed := publicPEM(t)
 	for _, c := range []struct {
 		name  string
 		spec  spec
 		field string // "": it is taken
 	}{
 		{"an API key", spec{Kind: "api", Name: "bot", Scopes: []tenant.Scope{"read", "chat"}}, ""},
+		{"a user-token key", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "EdDSA", PublicKey: ed}}, ""},
+		{"a user-token key that makes users", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "EdDSA", PublicKey: ed, CreateUsers: true}}, ""},
+		{"another algorithm", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "HS256", PublicKey: ed}}, "alg"},
+		{"no algorithm", spec{Kind: "user-token", Name: "app", KeyDetails: details{PublicKey: ed}}, "alg"},
+		{"the key of another algorithm", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "ES256", PublicKey: ed}}, "public_key"},
+		{"no public key", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "EdDSA"}}, "public_key"},
+		{"two public keys", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "EdDSA", PublicKey: ed + ed}}, "public_key"},
+		{"a private key", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "EdDSA", PublicKey: strings.ReplaceAll(ed, "PUBLIC", "PRIVATE")}}, "public_key"},
+		{"a long public key", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "EdDSA", PublicKey: strings.Repeat("\n", 9000) + ed}}, "public_key"},
+		{"scopes of a user-token key", spec{Kind: "user-token", Name: "app", Scopes: tenant.AllScopes, KeyDetails: details{Alg: "EdDSA", PublicKey: ed}}, "scopes"},
+		{"an API key that makes users", spec{Kind: "api", Name: "bot", Scopes: tenant.AllScopes, KeyDetails: details{CreateUsers: true}}, "create_users"},
 		{"no kind", spec{Name: "bot"}, "kind"},
 		{"another kind", spec{Kind: "nothing", Name: "bot"}, "kind"},
 		{"no name", spec{Kind: "api", Scopes: tenant.AllScopes}, "name"},

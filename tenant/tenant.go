@@ -60,7 +60,8 @@ type User struct {
 	Reason       string     `json:"reason,omitempty"` // why revoked
 	PasswordHash Secret     `json:"-"`                // argon2id in PHC form, or empty
 	NKey         string     `json:"nkey,omitempty"`   // public user nkey, U…, or empty
-	CreatedAt    time.Time  `json:"created_at"`       // tokens issued before are refused
+	CreatedAt    time.Time  `json:"created_at"`
+	TokensFrom   time.Time  `json:"-"` // tokens that were issued before are refused; zero: before CreatedAt
 }
 
 // A Room belongs to one tenant, which hosts it.

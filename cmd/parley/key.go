@@ -18,8 +18,9 @@ type keyCmd struct {
 }
 
 type keyAddCmd struct {
-	API     keyAddAPICmd     `cmd:"" name:"api" help:"Make an API key, for a backend that uses the HTTP API."`
-	Service keyAddServiceCmd `cmd:"" help:"Make credentials for a backend that connects to NATS, as a user of the name."`
+	API       keyAddAPICmd       `cmd:"" name:"api" help:"Make an API key, for a backend that uses the HTTP API."`
+	Service   keyAddServiceCmd   `cmd:"" help:"Make credentials for a backend that connects to NATS, as a user of the name."`
+	UserToken keyAddUserTokenCmd `cmd:"" name:"user-token" help:"Add the public key of tokens that you sign for your users yourself."`
 }
 
 // keyAnswer is what the API answers to a new key.
@@ -66,6 +67,30 @@ type keyAddAPICmd struct {
 func (c *keyAddAPICmd) Run(ctx context.Context, std streams) error {
 	return c.add(ctx, std, tenant.KeySpec{Kind: tenant.KeyAPI, Scopes: c.Scopes}, func(w io.Writer, made keyAnswer) {
 		fmt.Fprintf(w, "api key  %s\n\nThe key is shown this once: keep it.\n", made.APIKey)
+	})
+}
+
+type createUsersFlag struct {
+	CreateUsers bool `help:"Make a user of whom a token names and nobody knows; without it he is refused."`
+}
+
+// The kid of a token is the id of the key, which is printed.
+type keyAddUserTokenCmd struct {
+	newKeyArg
+	Alg       string `help:"EdDSA (Ed25519), ES256 or RS256." default:"EdDSA"`
+	PublicKey string `help:"File with the public key in PEM; - is standard input." required:"" placeholder:"FILE"`
+	createUsersFlag
+}
+
+func (c *keyAddUserTokenCmd) Run(ctx context.Context, std streams) error {
+	text, err := readSecret(c.PublicKey, std)
+	if err != nil {
+		return err
+	}
+	spec := tenant.KeySpec{Kind: tenant.KeyUserToken, KeyDetails: tenant.KeyDetails{Alg: c.Alg, PublicKey: text, CreateUsers: c.CreateUsers}}
+	return c.add(ctx, std, spec, func(w io.Writer, made keyAnswer) {
+		fmt.Fprintf(w, "\nSign tokens with the header {\"alg\": %q, \"kid\": %q} and the claims\naud %q, sub (the user), iat and exp (at most 24 hours later).\n",
+			made.Key.Alg, made.Key.ID, tenant.TokenAudience(tenant.TenantID(c.Tenant)))
 	})
 }
 

@@ -1,9 +1,28 @@
 package main
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // addKey makes a key of a tenant from a body in JSON.
@@ -34,5 +53,146 @@ func TestAPIKeysDoWhatTheirScopesSay(t *testing.T) {
 				t.Errorf("%s %s with a removed key: got %d, want 401", c.method, c.path, got.status)
 			}
 		}
+	}
+}
+
+// A signer is a tenant's program that signs tokens.
+type signer struct {
+	alg  string
+	priv crypto.Signer
+}
+
+func newSigner(t *testing.T, alg string) signer {
+	t.Helper()
+	var priv crypto.Signer
+	var err error
+	switch alg {
+	case "EdDSA":
+		_, priv, err = ed25519.GenerateKey(rand.Reader)
+	case "ES256":
+		priv, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "RS256":
+		priv, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer{alg, priv}
+}
+
+func (g signer) pem() string {
+	der, err := x509.MarshalPKIXPublicKey(g.priv.Public())
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+// token signs claims that go beside iat and exp.
+func (g signer) token(kid string, claims map[string]any) string {
+	now := time.Now().Unix()
+	all := map[string]any{"iat": now, "exp": now + 600}
+	for k, v := range claims {
+		all[k] = v
+	}
+	body, err := json.Marshal(all)
+	if err != nil {
+		panic(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	text := b64(fmt.Appendf(nil, `{"alg":%q,"kid":%q,"typ":"JWT"}`, g.alg, kid)) + "." + b64(body)
+	return text + "." + b64(g.sign(text))
+}
+
+func (g signer) sign(text string) []byte {
+	if g.alg == "EdDSA" {
+		sig, err := g.priv.Sign(rand.Reader, []byte(text), crypto.Hash(0))
+		if err != nil {
+			panic(err)
+		}
+		return sig
+	}
+	sum := sha256.Sum256([]byte(text))
+	sig, err := g.priv.Sign(rand.Reader, sum[:], crypto.SHA256)
+	if err != nil {
+		panic(err)
+	}
+	if g.alg == "RS256" {
+		return sig
+	}
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(sig, &rs); err != nil {
+		panic(err)
+	}
+	return append(rs.R.FillBytes(make([]byte, 32)), rs.S.FillBytes(make([]byte, 32))...)
+}
+
+// refused wants a connection refused, and the reason in the tenant's list.
+func (s *server) refused(tenantID, code string, how ...nats.Option) {
+	s.t.Helper()
+	if _, err := s.dial(s.NATS, "alice", how...); err == nil {
+		s.t.Errorf("got a connection, want %s", code)
+		return
+	}
+	deadline := time.Now().Add(patience)
+	for {
+		got := string(s.call("GET", "/v1/tenants/"+tenantID+"/refusals?limit=1", "").body)
+		if strings.Contains(got, `"code":"`+code+`"`) {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Errorf("got the refusals %s, want %s", got, code)
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// TestTenantsSignTheirOwnTokens goes the way of a tenant who rotates his keys.
+func TestTenantsSignTheirOwnTokens(t *testing.T) {
+	t.Parallel()
+	s := house(t)
+	file := filepath.Join(t.TempDir(), "public.pem")
+	for _, alg := range []string{"EdDSA", "ES256", "RS256"} {
+		g := newSigner(t, alg)
+		if err := os.WriteFile(file, []byte(g.pem()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out, errs := runParley(t, "key", "add", "user-token", "acme", "--name", "app", "--alg", alg, "--public-key", file, "--create-users", "--json", "--data", s.data)
+		var made keyAnswer
+		if err := json.Unmarshal([]byte(out), &made); code != 0 || err != nil {
+			t.Fatalf("key add: got %d %s %s", code, out, errs)
+		}
+		next := s.addKey("acme", fmt.Sprintf(`{"kind":"user-token","name":"next","alg":%q,"public_key":%q}`, alg, g.pem()))
+		old, err := s.dial(s.NATS, "alice", nats.Token(g.token(made.Key.ID, map[string]any{"aud": "parley:acme", "sub": "alice"})), nats.NoReconnect())
+		if err != nil {
+			t.Fatalf("%s: %v", alg, err)
+		}
+		stays, err := s.dial(s.WS, "alice", nats.Token(g.token(next.Key.ID, map[string]any{"aud": "parley:acme", "sub": "alice"})), nats.NoReconnect())
+		if err != nil {
+			t.Fatalf("%s with the next key: %v", alg, err)
+		}
+		newcomer := strings.ToLower("new-" + alg)
+		if _, err := s.dial(s.NATS, newcomer, nats.Token(g.token(made.Key.ID, map[string]any{"aud": "parley:acme", "sub": newcomer}))); err != nil {
+			t.Errorf("%s: a newcomer: %v", alg, err)
+		}
+		s.call("GET", "/v1/tenants/acme/users/"+newcomer, "")
+		s.refused("acme", "user_unknown", nats.Token(g.token(next.Key.ID, map[string]any{"aud": "parley:acme", "sub": "nobody"})))
+
+		gone := old.StatusChanged(nats.CLOSED)
+		s.call("DELETE", "/v1/tenants/acme/keys/"+made.Key.ID, "")
+		select {
+		case <-gone:
+		case <-time.After(patience):
+			t.Errorf("%s: the connection of the removed key is open, want it closed", alg)
+		}
+		s.refused("acme", "token_key_removed", nats.Token(g.token(made.Key.ID, map[string]any{"aud": "parley:acme", "sub": "alice"})))
+		if err := stays.Flush(); err != nil {
+			t.Errorf("%s: the connection of the next key: %v", alg, err)
+		}
+	}
+	code, out, _ := runParley(t, "tenant", "refusals", "acme", "--data", s.data)
+	if code != 0 || !strings.Contains(out, "the key that signed the token was removed") {
+		t.Errorf("got %d %s, want the reason in it", code, out)
 	}
 }

@@ -219,7 +219,7 @@ func (a *app) startCallout(nc *nats.Conn, hasher *authcallout.Hasher) error {
 	})
 	callout, err := authcallout.New(authcallout.Config{
 		Conn: nc, AuthAccount: a.system.AuthAccount(), AuthSigner: a.system.AuthSigner(), XKey: a.system.AuthXKey(),
-		Directory: a.store, Keys: a.keys, Sessions: recorder, Refusals: a.store, Hasher: hasher,
+		Directory: a.store, Keys: a.keys, Sessions: recorder, Refusals: a.store, Users: a.service, Hasher: hasher,
 		Logger: a.Logger, Registry: a.registry,
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -352,5 +353,66 @@ func TestIdentityCountsConnectionsWhereTheyAreBounded(t *testing.T) {
 		got, err := s.Identity(within(t), tenant.Claim{Tenant: "acme", User: "alice"})
 		must(t, err)
 		want(t, fmt.Sprintf("connections with a limit of %d", limit), got.Connections, open)
+	}
+}
+
+func TestIdentityOfAForeignToken(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	addTenant(t, s, "acme", "other")
+	mailed := userOf("acme", "alice")
+	mailed.ExternalID = "alice@acme.example"
+	addUser(t, s, mailed, userOf("acme", "bob"), userOf("other", "alice"))
+	key := func(id string, of tenant.TenantID, kind tenant.KeyKind, d tenant.KeyDetails) {
+		t.Helper()
+		k := tenant.Key{ID: id, Tenant: of, KeySpec: tenant.KeySpec{Kind: kind, Name: id, KeyDetails: d}, CreatedAt: base}
+		write(t, s, of, func(ctx context.Context, x tenant.Tx) error { return x.InsertKey(ctx, k) })
+	}
+	remove := func(id string) {
+		t.Helper()
+		write(t, s, "acme", func(ctx context.Context, x tenant.Tx) error {
+			_, err := x.RemoveKey(ctx, "acme", id, at(9))
+			return err
+		})
+	}
+	key("signed", "acme", "user-token", tenant.KeyDetails{Alg: "EdDSA", PublicKey: "pem", CreateUsers: true})
+	key("gone", "acme", "user-token", tenant.KeyDetails{})
+	key("set", "acme", "jwks", tenant.KeyDetails{})
+	key("oldset", "acme", "jwks", tenant.KeyDetails{})
+	key("theirs", "other", "user-token", tenant.KeyDetails{})
+	write(t, s, "acme", func(ctx context.Context, x tenant.Tx) error { return x.InsertKey(ctx, apiKey("api", "acme")) })
+	remove("gone")
+	remove("oldset")
+	for _, c := range []struct {
+		name  string
+		claim tenant.Claim
+		keys  string
+		user  tenant.UserID
+	}{
+		{"its key", tenant.Claim{User: "bob", TokenID: "signed", Foreign: true}, "set signed", "bob"},
+		{"a removed key", tenant.Claim{User: "bob", TokenID: "gone", Foreign: true}, "gone set", "bob"},
+		{"a removed set", tenant.Claim{User: "bob", TokenID: "oldset", Foreign: true}, "set", "bob"},
+		{"another tenant's key", tenant.Claim{User: "bob", TokenID: "theirs", Foreign: true}, "set", "bob"},
+		{"an API key", tenant.Claim{User: "bob", TokenID: "api", Foreign: true}, "set", "bob"},
+		{"an external id", tenant.Claim{External: "alice@acme.example", TokenID: "signed", Foreign: true}, "set signed", "alice"},
+		{"an unknown external id", tenant.Claim{External: "bob@acme.example", TokenID: "signed", Foreign: true}, "set signed", ""},
+		{"our own", tenant.Claim{User: "bob", TokenID: "signed"}, "", "bob"},
+	} {
+		c.claim.Tenant = "acme"
+		got, err := s.Identity(within(t), c.claim)
+		must(t, err)
+		var ids []string
+		for _, k := range got.Keys {
+			ids = append(ids, k.ID)
+			want(t, c.name+": tenant of "+k.ID, k.Tenant, "acme")
+			want(t, c.name+": time of "+k.ID, k.CreatedAt.Equal(base), true)
+			want(t, c.name+": removal of "+k.ID, k.RemovedAt.IsZero(), k.ID != "gone")
+			if k.ID == "signed" {
+				want(t, c.name+": details", k.KeyDetails, tenant.KeyDetails{Alg: "EdDSA", PublicKey: "pem", CreateUsers: true})
+			}
+		}
+		slices.Sort(ids)
+		want(t, c.name+": keys", strings.Join(ids, " "), c.keys)
+		want(t, c.name+": user", got.User.ID, c.user)
 	}
 }

@@ -53,6 +53,16 @@ func (x tx) InsertKey(ctx context.Context, k tenant.Key) error {
 	return wrap(err, "insert", "key", string(k.Tenant), k.ID)
 }
 
+const sqlKey = `
+SELECT key_id, tenant_id, kind, name, scopes, details, hash, created_at, last_used_at, removed_at
+FROM keys WHERE tenant_id = $1 AND key_id = $2 AND removed_at IS NULL`
+
+// Key returns a key that is good.
+func (x tx) Key(ctx context.Context, t tenant.TenantID, id string) (tenant.Key, error) {
+	row, err := one(ctx, x.q, scanKey, sqlKey, t, id)
+	return row, wrap(err, "read", "key", string(t), id)
+}
+
 const sqlCountKeys = `SELECT count(*) FROM keys WHERE tenant_id = $1 AND kind = $2 AND removed_at IS NULL`
 
 // CountKeys counts the good keys of a kind.

@@ -81,7 +81,7 @@ func addTenant(t *testing.T, s *Store, ids ...tenant.TenantID) {
 }
 
 func userOf(t tenant.TenantID, id tenant.UserID) tenant.User {
-	return tenant.User{Tenant: t, ID: id, Kind: tenant.Person, Name: "User " + string(id), Status: tenant.UserActive, CreatedAt: base}
+	return tenant.User{Tenant: t, ID: id, Kind: tenant.Person, Name: "User " + string(id), Status: tenant.UserActive, CreatedAt: base, TokensFrom: base}
 }
 
 func roomOf(t tenant.TenantID, id tenant.RoomID, k tenant.Kind) tenant.Room {

@@ -9,7 +9,8 @@ import (
 )
 
 const sqlUser = `
-SELECT tenant_id, user_id, kind, name, external_id, status, reason, password_hash, nkey, created_at
+SELECT tenant_id, user_id, kind, name, external_id, status, reason, password_hash, nkey, created_at,
+  coalesce(tokens_from, created_at)
 FROM users WHERE tenant_id = $1 AND user_id = $2`
 
 // User returns a user that isn't deleted.
@@ -28,7 +29,8 @@ func (x tx) UserRow(ctx context.Context, t tenant.TenantID, u tenant.UserID) (te
 }
 
 const sqlUsers = `
-SELECT tenant_id, user_id, kind, name, external_id, status, reason, password_hash, nkey, created_at
+SELECT tenant_id, user_id, kind, name, external_id, status, reason, password_hash, nkey, created_at,
+  coalesce(tokens_from, created_at)
 FROM users
 WHERE tenant_id = $1 AND status <> 'deleted' AND user_id > $2 AND (user_id ILIKE $3 OR name ILIKE $3)
 ORDER BY user_id LIMIT $4`
@@ -48,17 +50,22 @@ func (x tx) CountUsers(ctx context.Context, t tenant.TenantID) (int64, error) {
 }
 
 const sqlPutUser = `
-INSERT INTO users (tenant_id, user_id, kind, name, external_id, status, reason, password_hash, nkey, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO users (tenant_id, user_id, kind, name, external_id, status, reason, password_hash, nkey, created_at, tokens_from)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (tenant_id, user_id) DO UPDATE SET
   kind = EXCLUDED.kind, name = EXCLUDED.name, external_id = EXCLUDED.external_id, status = EXCLUDED.status,
-  reason = EXCLUDED.reason, password_hash = EXCLUDED.password_hash, nkey = EXCLUDED.nkey, created_at = EXCLUDED.created_at`
+  reason = EXCLUDED.reason, password_hash = EXCLUDED.password_hash, nkey = EXCLUDED.nkey, created_at = EXCLUDED.created_at,
+  tokens_from = EXCLUDED.tokens_from`
 
 // PutUser inserts or replaces a user.
 func (x tx) PutUser(ctx context.Context, u tenant.User) error {
+	from := u.TokensFrom
+	if from.IsZero() {
+		from = u.CreatedAt
+	}
 	// The hash is revealed, or the driver would store how a Secret prints.
 	_, err := exec(ctx, x.q, sqlPutUser, u.Tenant, u.ID, u.Kind, u.Name, u.ExternalID, u.Status, u.Reason,
-		u.PasswordHash.Reveal(), u.NKey, u.CreatedAt)
+		u.PasswordHash.Reveal(), u.NKey, u.CreatedAt, from)
 	return wrap(err, "put", "user", string(u.Tenant), string(u.ID))
 }
 
@@ -81,7 +88,7 @@ func (x tx) DeleteUser(ctx context.Context, t tenant.TenantID, u tenant.UserID) 
 }
 
 func scanUser(row pgx.CollectableRow) (u tenant.User, err error) {
-	err = row.Scan(&u.Tenant, &u.ID, &u.Kind, &u.Name, &u.ExternalID, &u.Status, &u.Reason, &u.PasswordHash, &u.NKey, &u.CreatedAt)
-	u.CreatedAt = u.CreatedAt.UTC()
+	err = row.Scan(&u.Tenant, &u.ID, &u.Kind, &u.Name, &u.ExternalID, &u.Status, &u.Reason, &u.PasswordHash, &u.NKey, &u.CreatedAt, &u.TokensFrom)
+	u.CreatedAt, u.TokensFrom = u.CreatedAt.UTC(), u.TokensFrom.UTC()
 	return u, err
 }

@@ -15,14 +15,14 @@ func TestUserIsReadAsWritten(t *testing.T) {
 	addTenant(t, s, "acme")
 	u := tenant.User{
 		Tenant: "acme", ID: "alice", Kind: tenant.Backend, Name: "Alice", ExternalID: "alice@example.org",
-		Status: tenant.UserRevoked, Reason: "left", PasswordHash: "$argon2id$…", NKey: "UALICE", CreatedAt: base,
+		Status: tenant.UserRevoked, Reason: "left", PasswordHash: "$argon2id$…", NKey: "UALICE", CreatedAt: base, TokensFrom: at(-5),
 	}
 	addUser(t, s, u)
 	got, err := s.User(within(t), "acme", "alice")
 	must(t, err)
 	want(t, "user", got, u)
 
-	again := tenant.User{Tenant: "acme", ID: "alice", Kind: tenant.Person, Name: "A", Status: tenant.UserActive, CreatedAt: at(5)}
+	again := tenant.User{Tenant: "acme", ID: "alice", Kind: tenant.Person, Name: "A", Status: tenant.UserActive, CreatedAt: at(5), TokensFrom: at(5)}
 	addUser(t, s, again)
 	got, err = s.User(within(t), "acme", "alice")
 	must(t, err)
