@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -54,11 +55,13 @@ type seenRoom struct {
 	state  tenant.RoomState
 	rights tenant.Rights
 	muted  tenant.MuteReason // "": the user is not
+	since  time.Time         // from when on the user may read; zero: all of it
 }
 
 const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, t.account, r.state, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false),
 	coalesce((SELECT why FROM mutes WHERE tenant_id = $1 AND user_id = $3 AND room_id IN ('', $2) AND (until > now() OR until IS NULL)
-		ORDER BY room_id DESC LIMIT 1), '')
+		ORDER BY room_id DESC LIMIT 1), ''),
+	CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END
 	FROM rooms r JOIN tenants t ON t.tenant_id = r.tenant_id
 	LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.tenant_id
 	LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = $3
@@ -69,13 +72,14 @@ func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u t
 	var room seenRoom
 	var account string
 	var service bool
+	var since *time.Time
 	m := tenant.Membership{Room: r}
 	err := c.pool.QueryRow(ctx, sqlSeenRoom, t, r, u).
-		Scan(&room.pk, &room.id, &room.kind, &room.class, &account, &room.state, &m.Role, &m.State, &service, &room.muted)
+		Scan(&room.pk, &room.id, &room.kind, &room.class, &account, &room.state, &m.Role, &m.State, &service, &room.muted, &since)
 	if err != nil {
 		return seenRoom{}, fromDB(err)
 	}
-	room.stream = subject.Stream(account, room.class)
+	room.stream, room.since = subject.Stream(account, room.class), timeOf(since)
 	m.Kind, m.Class = room.kind, room.class
 	if m.State == "" {
 		room.rights = tenant.RightsOf(room.kind, nil)

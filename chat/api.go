@@ -40,6 +40,7 @@ var operations = map[string]operation{
 	"unread":  typed((*Chat).opUnread),
 	"edit":    typed((*Chat).opEdit),
 	"delete":  typed((*Chat).opDelete),
+	"search":  typed((*Chat).opSearch),
 	"react":   typed((*Chat).opReact),
 
 	"create":      typed((*Chat).opCreate),

@@ -142,7 +142,8 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 	}
 	if len(d.rows) > 0 {
 		d.writeMessages(q)
-		f.writeTargets(q, l.stream)
+		d.writeWords(q, l.tenant)
+		f.writeTargets(q, l)
 		d.writeHeads(q, f)
 		d.writePosters(q, l.tenant, f)
 	}

@@ -173,10 +173,12 @@ const (
 )
 
 // writeTargets queues what becomes of older messages, and of those that the batch has just added.
-func (f *facts) writeTargets(q *pgx.Batch, stream string) {
+func (f *facts) writeTargets(q *pgx.Batch, l *line) {
+	s := scopeOf(l.tenant)
 	var pks, editPKs, gonePKs []int64
 	var seqs, editSeqs, newest, goneSeqs []uint64
 	var replies []int
+	var words []string
 	var texts, reactions []*string
 	var edited, deleted []*time.Time
 	var reacted []bool
@@ -192,6 +194,7 @@ func (f *facts) writeTargets(q *pgx.Batch, stream string) {
 			gonePKs, goneSeqs = append(gonePKs, t.room.pk), append(goneSeqs, t.seq)
 		case t.editedBy > 0:
 			editPKs, editSeqs, newest = append(editPKs, t.room.pk), append(editSeqs, t.seq), append(newest, t.editedBy)
+			words = append(words, s.words(t.room.pk, *t.text))
 		}
 	}
 	if len(pks) > 0 {
@@ -199,9 +202,10 @@ func (f *facts) writeTargets(q *pgx.Batch, stream string) {
 	}
 	if len(editPKs) > 0 {
 		q.Queue(sqlStripEdits, editPKs, editSeqs, newest)
+		q.Queue(sqlChangeWords, s.number, editPKs, editSeqs, words)
 	}
 	if len(gonePKs) > 0 {
-		q.Queue(sqlEraseMessages, stream, gonePKs, goneSeqs)
+		q.Queue(sqlEraseMessages, l.stream, gonePKs, goneSeqs)
 	}
 }
 

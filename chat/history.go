@@ -48,6 +48,9 @@ func (c *Chat) history(ctx context.Context, room seenRoom, q tenant.HistoryQuery
 	if err := c.caughtUp(ctx, room.stream); err != nil {
 		return tenant.HistoryPage{}, err
 	}
+	if q.Since.Before(room.since) {
+		q.Since = room.since
+	}
 	before := q.Before
 	if before == 0 {
 		before = 1<<63 - 1

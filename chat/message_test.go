@@ -2,10 +2,13 @@ package chat
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"parley/tenant"
 	"parley/tenant/subject"
@@ -14,15 +17,20 @@ import (
 // op carries out one operation as a user and returns the answer, or the code of the refusal.
 func (s *site) op(u tenant.UserID, op, request string) (json.RawMessage, tenant.Code) {
 	s.t.Helper()
-	m, err := s.conn.RequestWithContext(s.ctx(), "t."+s.tenant.Account+".api."+string(u)+"."+op, []byte(request))
-	if err != nil {
-		s.t.Fatalf("%s as %s: %v", op, u, err)
-	}
+	var m *nats.Msg
+	s.eventually(op+" is answered", func() (done bool) {
+		var err error
+		m, err = s.conn.RequestWithContext(s.ctx(), "t."+s.tenant.Account+".api."+string(u)+"."+op, []byte(request))
+		if err != nil && !errors.Is(err, nats.ErrNoResponders) { // the service has yet to begin
+			s.t.Fatalf("%s as %s: %v", op, u, err)
+		}
+		return err == nil
+	})
 	var answer struct {
 		OK   bool        `json:"ok"`
 		Code tenant.Code `json:"code"`
 	}
-	if err = json.Unmarshal(m.Data, &answer); err != nil {
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
 		s.t.Fatalf("%s as %s: got %s, %v", op, u, m.Data, err)
 	}
 	return m.Data, answer.Code

@@ -26,7 +26,8 @@ type roomView struct {
 }
 
 const (
-	// What a user has read, or can't read any more, ends with the number b.n.
+	// What a user has read, or can't read any more, ends with the number b.n. Where he reads only
+	// what was stored since he joined, so does what is unread.
 	sqlRoomViewColumns = `SELECT r.room_id, r.kind, r.class, r.title, coalesce(m.role, ''), coalesce(m.state, ''),
 		coalesce(h.last_n, 0), coalesce(b.n, 0), coalesce(h.last_seq, 0), coalesce(p.seq, 0),
 		(SELECT count(*) FROM (
@@ -40,7 +41,9 @@ const (
 	sqlRoomViewJoins = `
 		LEFT JOIN room_heads h ON h.room_pk = r.room_pk
 		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2 AND p.tenant_id = $1
-		CROSS JOIN LATERAL (SELECT greatest(p.n, h.first_n - 1) AS n) AS b`
+		CROSS JOIN LATERAL (SELECT greatest(p.n, h.first_n - 1, CASE WHEN r.history = 'joined' THEN (
+			SELECT o.n FROM messages o WHERE o.room_pk = r.room_pk AND o.at < coalesce(m.joined_at, now()) AND o.n IS NOT NULL
+			ORDER BY o.at DESC, o.seq DESC LIMIT 1) END) AS n) AS b`
 	sqlMyRooms = sqlRoomViewColumns + `
 		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
 		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.room_id > $3

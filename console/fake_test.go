@@ -346,6 +346,11 @@ func (m fakeMessages) History(_ context.Context, t tenant.TenantID, r tenant.Roo
 	return tenant.HistoryPage{Messages: []tenant.Message{{Seq: 1, Text: text}}}, hasRoom(r)
 }
 
+func (m fakeMessages) Search(_ context.Context, _ tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error) {
+	text := fmt.Sprintf("%s %s %s %d", q.Query, q.Room, q.As, q.Limit)
+	return []tenant.FoundMessage{{Room: "lobby", Message: tenant.Message{Seq: 1}, Highlights: []tenant.TextPart{{Text: text, Hit: true}}}}, nil
+}
+
 func (m fakeMessages) Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, p tenant.PostRequest) (uint64, error) {
 	if err := first(hasRoom(r), has(as)); err != nil {
 		return 0, err

@@ -55,6 +55,7 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, get("list-members", ofRoom+"/members", "List the members of a room"), c.listMembers)
 
 	huma.Register(api, get("list-messages", ofRoom+"/messages", "Read a room's messages"), c.listMessages)
+	huma.Register(api, get("search-messages", ofTenant+"/search", "Search the messages of a tenant"), c.searchMessages)
 	huma.Register(api, post("post-message", ofRoom+"/messages", "Post a message as a user", existing()), c.postMessage)
 
 	huma.Register(api, get("list-audit", ofTenant+"/audit", "List who changed what, newest first"), c.listAudit)

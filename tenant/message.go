@@ -80,3 +80,40 @@ type PostRequest struct {
 	// stored once. Empty: each call is a message of its own.
 	ID string
 }
+
+// A SearchQuery asks for messages that hold all words of a text.
+type SearchQuery struct {
+	Query string
+	Room  RoomID // "": in all rooms
+	As    UserID // only what this user may read; "": the tenant itself asks
+	Limit int    // 0: DefaultSearch
+}
+
+// Bounds of a search.
+const (
+	DefaultSearch = 20
+	MaxSearch     = 100
+)
+
+// Check reports what is out of range, and fills the default limit.
+func (q *SearchQuery) Check() error {
+	f := faults{}
+	if q.Limit == 0 {
+		q.Limit = DefaultSearch
+	}
+	f.check(q.Limit > 0 && q.Limit <= MaxSearch, "limit", "must be 1 to 100")
+	return f.err()
+}
+
+// A FoundMessage is a message with the place of what was looked for.
+type FoundMessage struct {
+	Room RoomID `json:"room"`
+	Message
+	Highlights []TextPart `json:"highlights"` // an excerpt of the text
+}
+
+// A TextPart is a stretch of plain text, never markup.
+type TextPart struct {
+	Text string `json:"text"`
+	Hit  bool   `json:"hit,omitzero"` // it is what was looked for
+}

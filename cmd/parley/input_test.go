@@ -242,6 +242,8 @@ func TestCommandLine(t *testing.T) {
 		{"member list acme board", 0, "owner"},
 		{"room post acme lobby alice hello", 0, "Stored"},
 		{"room messages acme lobby", 0, "hello"},
+		{"room search acme hello", 0, "[hello]"},
+		{"room search acme ***", 1, "letter or a digit"},
 		{"token acme alice --ttl 1m", 0, "eyJ"},
 		{"token acme alice --ttl 48h", 1, "ttl_seconds"},
 		{"creds acme alice", 0, "BEGIN NATS USER JWT"},

@@ -19,6 +19,7 @@ type roomCmd struct {
 	Delete   roomDeleteCmd   `cmd:"" help:"Delete a room; its id is never used again."`
 	Messages roomMessagesCmd `cmd:"" help:"Show the newest messages."`
 	Post     roomPostCmd     `cmd:"" help:"Post a message as a user."`
+	Search   roomSearchCmd   `cmd:"" help:"Search messages."`
 }
 
 type roomArg struct {
