@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -114,13 +115,14 @@ func gather[T any](ctx context.Context, first T, queue <-chan T) ([]T, error) {
 
 // Of two sessions of one connection in a batch, DISTINCT ON keeps one: ON CONFLICT may not meet a row twice.
 const insertSessions = `
-INSERT INTO sessions (server_id, cid, account, user_id, method, key_id, token_id, address, since)
-SELECT DISTINCT ON (s, c) s, c, a, u, m, k, j, d, t
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[])
-  AS x (s, c, a, u, m, k, j, d, t)
+INSERT INTO sessions (server_id, cid, account, user_id, method, key_id, token_id, address, since, rooms, restricted)
+SELECT DISTINCT ON (s, c) s, c, a, u, m, k, j, d, t, string_to_array(l, ','), r
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
+  $10::text[], $11::boolean[]) AS x (s, c, a, u, m, k, j, d, t, l, r)
 ORDER BY s, c, t DESC
 ON CONFLICT (server_id, cid) DO UPDATE SET account = excluded.account, user_id = excluded.user_id, method = excluded.method,
-  key_id = excluded.key_id, token_id = excluded.token_id, address = excluded.address, since = excluded.since`
+  key_id = excluded.key_id, token_id = excluded.token_id, address = excluded.address, since = excluded.since,
+  rooms = excluded.rooms, restricted = excluded.restricted`
 
 func (r *Recorder) write(ctx context.Context, batch []tenant.Session) error {
 	return writeSessions(ctx, r.pool, batch)
@@ -134,14 +136,32 @@ func writeSessions(ctx context.Context, pool *pgxpool.Pool, batch []tenant.Sessi
 	methods, addresses := make([]string, n), make([]string, n)
 	keys, tokens := make([]string, n), make([]string, n)
 	cids, since := make([]int64, n), make([]time.Time, n)
+	rooms, restricted := make([]*string, n), make([]bool, n)
 	for i, s := range batch {
+		rooms[i], restricted[i] = joined(s.Rooms), s.Restricted
 		servers[i], accounts[i], users[i] = s.Server, s.Account, string(s.User)
 		methods[i], addresses[i] = string(s.Method), s.Address
 		keys[i], tokens[i] = s.Proof.Key, s.Proof.Token
 		cids[i], since[i] = int64(s.CID), s.Since //nolint:gosec // G115: a server counts connections from 1
 	}
-	_, err := pool.Exec(ctx, insertSessions, servers, cids, accounts, users, methods, keys, tokens, addresses, since)
+	_, err := pool.Exec(ctx, insertSessions, servers, cids, accounts, users, methods, keys, tokens, addresses, since, rooms, restricted)
 	return err
+}
+
+// joined lists ids, which hold no commas; nil stays nil.
+func joined(rooms []tenant.RoomID) *string {
+	if rooms == nil {
+		return nil
+	}
+	var b strings.Builder
+	for i, r := range rooms {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(string(r))
+	}
+	s := b.String()
+	return &s
 }
 
 type sessionKey struct {

@@ -44,8 +44,22 @@ func (c *Callout) admit(a *attempt, id *tenant.Identity, until time.Time) {
 	c.conf.Sessions.Record(tenant.Session{
 		Server: a.req.NATS.Server.ID, CID: a.req.NATS.Client.ID, Account: id.Account, User: id.User.ID,
 		Method: a.offer.method, Proof: a.offer.opened, Address: a.req.NATS.Client.Host, Since: c.conf.Now(),
+		Rooms: carried(a, id), Restricted: id.Restricted,
 	})
 	c.metrics.decided(a, codeAdmitted, c.conf.Now())
+}
+
+// carried are the rooms that are listed, where the user may have others: he named these, or
+// there are as many as can be.
+func carried(a *attempt, id *tenant.Identity) []tenant.RoomID {
+	if a.offer.claim.Rooms == nil && len(id.Rooms) < tenant.MaxListedRooms {
+		return nil
+	}
+	rooms := make([]tenant.RoomID, len(id.Rooms))
+	for i := range id.Rooms {
+		rooms[i] = id.Rooms[i].Room
+	}
+	return rooms
 }
 
 // userJWT is what the server holds the connection to. Its issuer must be a key of the tenant:

@@ -59,6 +59,7 @@ func (p *projector) commit(ctx context.Context, l *line, r run, doom bool) error
 		return err
 	}
 	p.committed(l, r, d)
+	p.tells.heard(d.rows)
 	p.flood.passed(l.tenant, f.limits.MessagesPerSecond, batch)
 	return nil
 }

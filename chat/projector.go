@@ -28,6 +28,7 @@ type projector struct {
 	purge *purger
 	ages  *ager
 	flood *floodgate
+	tells *herald
 	end   context.CancelCauseFunc // ends the term
 
 	mu     sync.Mutex
@@ -40,7 +41,7 @@ type projector struct {
 
 func newProjector(c *Chat, epoch int64, end context.CancelCauseFunc) *projector {
 	return &projector{
-		chat: c, epoch: epoch, end: end, purge: newPurger(c), ages: newAger(), flood: newFloodgate(c),
+		chat: c, epoch: epoch, end: end, purge: newPurger(c), ages: newAger(), flood: newFloodgate(c), tells: newHerald(c),
 		lines: map[string]*line{}, wake: make(chan struct{}, workers),
 	}
 }
@@ -64,6 +65,7 @@ func (p *projector) run(ctx context.Context) error {
 	}
 	wg.Go(func() { p.purge.run(ctx) })
 	wg.Go(func() { p.flood.run(ctx) })
+	wg.Go(func() { p.tells.run(ctx) })
 	wg.Go(func() { p.check(ctx) })
 	wg.Go(func() { p.age(ctx) })
 	wg.Wait()

@@ -165,6 +165,10 @@ type Session struct {
 	Proof   Proof
 	Address string
 	Since   time.Time
+	// Rooms are those that the connection carries of the ones that are listed; nil: all that
+	// the user has. Restricted is his Identity's.
+	Rooms      []RoomID
+	Restricted bool
 }
 
 // A Proof is what a connection was opened with, as far as that can be taken back by itself.
