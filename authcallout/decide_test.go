@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ func TestAdmission(t *testing.T) {
 	}
 	s.Since = time.Time{}
 	want := tenant.Session{Server: public(w.server), CID: 7, Account: public(w.acme.account), User: "alice", Method: tenant.MethodToken, Address: "192.0.2.1"}
-	if s != want {
+	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got session %+v, want %+v", s, want)
 	}
 	if n := w.metric("parley_callout_decisions_total", "code", codeAdmitted); n != 1 {
