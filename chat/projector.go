@@ -68,6 +68,7 @@ func (p *projector) run(ctx context.Context) error {
 	wg.Go(func() { p.tells.run(ctx) })
 	wg.Go(func() { p.check(ctx) })
 	wg.Go(func() { p.age(ctx) })
+	wg.Go(func() { p.recordUsage(ctx) })
 	wg.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -357,3 +357,7 @@ func (m fakeMessages) Post(ctx context.Context, t tenant.TenantID, r tenant.Room
 	}
 	return 1 << 60, m.f.did(ctx, "post-message")
 }
+
+func (m fakeMessages) Usage(context.Context, tenant.TenantID, int) (tenant.Usage, []tenant.UsageDay, error) {
+	return tenant.Usage{Users: tenant.Use{Used: 2, Limit: 3}}, nil, nil
+}

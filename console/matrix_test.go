@@ -49,6 +49,7 @@ var matrix = map[string]rule{
 	"list-messages":         {tenant.ScopeRead, "", 200, `{"messages":[{"seq":1`},
 	"search-messages":       {tenant.ScopeRead, "", 200, `{"messages":[{"room":"lobby","seq":1,`},
 	"post-message":          {tenant.ScopeChat, `{"as":"alice","text":"hi"}`, 201, `{"seq":1152921504606846976}`},
+	"get-usage":             {tenant.ScopeRead, "", 200, `"users":{"used":2,"limit":3}`},
 	"list-audit":            {tenant.ScopeRead, "", 200, `{"audit":[],"more":false}`},
 	"list-refusals":         {tenant.ScopeRead, "", 200, `{"refusals":[],"more":false}`},
 }

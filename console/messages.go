@@ -13,6 +13,7 @@ import (
 
 // Messages reads rooms and posts in them. It knows no actors: the console asks for the key's scope first.
 type Messages interface {
+	Records
 	History(ctx context.Context, t tenant.TenantID, r tenant.RoomID, q tenant.HistoryQuery) (tenant.HistoryPage, error)
 	Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error)
 	Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, m tenant.PostRequest) (seq uint64, err error)

@@ -58,6 +58,7 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, get("search-messages", ofTenant+"/search", "Search the messages of a tenant"), c.searchMessages)
 	huma.Register(api, post("post-message", ofRoom+"/messages", "Post a message as a user", existing()), c.postMessage)
 
+	huma.Register(api, get("get-usage", ofTenant+"/usage", "Tell what a tenant uses of its limits, now and by day"), c.getUsage)
 	huma.Register(api, get("list-audit", ofTenant+"/audit", "List who changed what, newest first"), c.listAudit)
 	huma.Register(api, get("list-refusals", ofTenant+"/refusals", "List the connections that were refused, newest first"), c.listRefusals)
 }

@@ -11,5 +11,17 @@ CREATE TABLE presence (
   FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
 ) WITH (fillfactor = 70);
 
+-- Written by chat: what each tenant used on each day by UTC.
+CREATE TABLE usage_days (
+  tenant_id   text NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  day         date NOT NULL,
+  messages    bigint NOT NULL,  -- stored since the tenant began
+  bytes       bigint NOT NULL,
+  connections bigint NOT NULL,
+  users       bigint NOT NULL,
+  rooms       bigint NOT NULL,
+  PRIMARY KEY (tenant_id, day)
+);
+
 -- +goose Down
 SELECT 1;

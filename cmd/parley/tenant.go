@@ -18,6 +18,7 @@ type tenantCmd struct {
 	Suspend  tenantSuspendCmd  `cmd:"" help:"Close a tenant's connections and let nobody in."`
 	Resume   tenantResumeCmd   `cmd:"" help:"End a suspension."`
 	Delete   tenantDeleteCmd   `cmd:"" help:"Delete a tenant with all it has."`
+	Usage    tenantUsageCmd    `cmd:"" help:"Show what a tenant uses of its limits, now and by day."`
 	Audit    tenantAuditCmd    `cmd:"" help:"Show who changed what."`
 	Refusals tenantRefusalsCmd `cmd:"" help:"Show which connections were refused, and why."`
 }
