@@ -13,7 +13,8 @@ import (
 type HistoryQuery struct {
 	Before, After uint64
 	Since, Until  time.Time
-	Limit         int // 0: 50; at most 1,000
+	Thread        uint64 // only replies to this message
+	Limit         int    // 0: 50; at most 1,000
 }
 
 type historyBody struct {
@@ -22,6 +23,7 @@ type historyBody struct {
 	After  uint64        `json:"after,omitempty"`
 	Since  *time.Time    `json:"since,omitempty"`
 	Until  *time.Time    `json:"until,omitempty"`
+	Thread uint64        `json:"thread,omitempty"`
 	Limit  int           `json:"limit,omitempty"`
 }
 
@@ -33,7 +35,7 @@ func (c *Client) History(ctx context.Context, r Room, q HistoryQuery) (messages 
 		Messages []stored `json:"messages"`
 		More     bool     `json:"more"`
 	}
-	b := historyBody{Room: r.ID, Before: q.Before, After: q.After, Limit: q.Limit}
+	b := historyBody{Room: r.ID, Before: q.Before, After: q.After, Thread: q.Thread, Limit: q.Limit}
 	if !q.Since.IsZero() {
 		b.Since = &q.Since
 	}

@@ -10,37 +10,45 @@ import (
 
 // What a Notice can be about.
 const (
-	NoticeRights  = "rights"  // Rooms have new rights; the client reconnects by itself
-	NoticeRevoked = "revoked" // Reason; the client has stopped
-	NoticeRefused = "refused" // Room, Seq, Code: a post was stored but does not count
-	NoticeInvited = "invited" // Room, By
-	NoticeRemoved = "removed" // Room, By, Reason
-	NoticeMention = "mention" // Room, Seq, By
-	NoticeUnread  = "unread"  // Room, Unread, Last
+	NoticeRights   = "rights"   // Rooms have new rights; the client reconnects by itself
+	NoticeRevoked  = "revoked"  // Reason; the client has stopped
+	NoticeRefused  = "refused"  // Room, Seq, Code: a post was stored but does not count
+	NoticeInvited  = "invited"  // Room, By
+	NoticeRemoved  = "removed"  // Room, By, Reason
+	NoticeMention  = "mention"  // Room, Seq, By
+	NoticeUnread   = "unread"   // Room, Unread, Mentions, Last, Read: also when another device has read
+	NoticeRead     = "read"     // Room, Readers: others have read
+	NoticePresence = "presence" // Users: who comes and goes, see Presence
 )
 
 // A Notice is what the platform tells the user. What says which fields are set.
 type Notice struct {
-	What   string   `json:"-"`
-	Room   string   `json:"room"`
-	Rooms  []string `json:"rooms"`
-	By     string   `json:"by"`
-	Reason string   `json:"reason"`
-	Code   string   `json:"code"`
-	Seq    uint64   `json:"seq"`
-	Unread int64    `json:"unread"`
-	Last   uint64   `json:"last"`
+	What     string            `json:"-"`
+	Room     string            `json:"room,omitempty"`
+	Rooms    []string          `json:"rooms,omitempty"`
+	By       string            `json:"by,omitempty"`
+	Reason   string            `json:"reason,omitempty"`
+	Code     string            `json:"code,omitempty"`
+	Seq      uint64            `json:"seq,omitempty"`
+	Unread   int64             `json:"unread"`
+	Mentions int64             `json:"mentions"`
+	Last     uint64            `json:"last,omitempty"`
+	Read     uint64            `json:"-"` // up to this sequence
+	Readers  map[string]uint64 `json:"-"` // up to which sequence, by user
+	Users    []Presence        `json:"users,omitempty"`
 }
 
 // needed are the keys without which a notice is none.
 var needed = map[string][]string{
-	NoticeRights:  {"rooms"},
-	NoticeRevoked: {"reason"},
-	NoticeRefused: {"room", "seq", "code"},
-	NoticeInvited: {"room"},
-	NoticeRemoved: {"room"},
-	NoticeMention: {"room", "seq"},
-	NoticeUnread:  {"room", "unread"},
+	NoticeRights:   {"rooms"},
+	NoticeRevoked:  {"reason"},
+	NoticeRefused:  {"room", "seq", "code"},
+	NoticeInvited:  {"room"},
+	NoticeRemoved:  {"room"},
+	NoticeMention:  {"room", "seq"},
+	NoticeUnread:   {"room", "unread"},
+	NoticeRead:     {"room", "read"},
+	NoticePresence: {"users"},
 }
 
 // answerKeys mark what is no notice but an answer of the stream or of a service, which
@@ -57,6 +65,15 @@ func parseNotice(subj string, raw []byte) (Notice, bool) {
 	}
 	for _, k := range keys {
 		if _, ok := fields[k]; !ok {
+			return Notice{}, false
+		}
+	}
+	if raw, ok := fields["read"]; ok {
+		var into any = &n.Read
+		if what == NoticeRead {
+			into = &n.Readers
+		}
+		if json.Unmarshal(raw, into) != nil {
 			return Notice{}, false
 		}
 	}

@@ -83,11 +83,17 @@ func (c *Client) Room(ctx context.Context, id string) (Room, error) {
 // Join makes the user a member of a room, or accepts an invitation to it. It returns
 // when the connection carries the rights.
 func (c *Client) Join(ctx context.Context, id string) (Room, error) {
+	return c.enterListed(ctx, "join", roomBody{tenant.RoomID(id)}, id)
+}
+
+// enterListed is enter for rooms that a connection may have to list.
+func (c *Client) enterListed(ctx context.Context, op string, body any, id string) (Room, error) {
 	if _, err := tenant.ParseRoomID("room", id); err != nil {
 		return Room{}, newError(tenant.CodeInvalid, err, "%q is no id of a room", id)
 	}
-	r, err := c.enter(ctx, "join", roomBody{tenant.RoomID(id)}, id)
-	if err != nil || r.Kind != tenant.Private {
+	r, err := c.enter(ctx, op, body, id)
+	// Open rooms need no new connection, but for a user who was kept out of one.
+	if err != nil || r.Kind != tenant.Private && !c.rooms.holds(id) {
 		return r, err
 	}
 	next := c.untilReconnection()

@@ -29,6 +29,13 @@ func (w *workingSet) suffix() string {
 	return ";rooms=" + strings.Join(w.ids, ",")
 }
 
+// holds reports whether the user named the room himself, or the client had to.
+func (w *workingSet) holds(room string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.explicit && slices.Contains(w.ids, room)
+}
+
 // want puts a room into the set, with those in use behind it. It reports false where
 // the set already holds the room, so that a reconnection would change nothing.
 func (w *workingSet) want(room string, inUse []string) bool {

@@ -331,6 +331,58 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 		room, err := u.Direct(ctx, s.text("user"))
 		return roomOf(room), err
 	},
+	"create": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		var n client.NewRoom
+		if err := convert(s["room"], &n); err != nil {
+			return nil, err
+		}
+		room, err := u.Create(ctx, n)
+		return roomOf(room), err
+	},
+	"change": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		var change client.RoomChange
+		if err := convert(s["change"], &change); err != nil {
+			return nil, err
+		}
+		return nil, u.Change(ctx, named(s), change)
+	},
+	"freeze": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Freeze(ctx, named(s), s.yes("on"))
+	},
+	"archive": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Archive(ctx, named(s), s.yes("on"))
+	},
+	"delete_room": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.DeleteRoom(ctx, named(s))
+	},
+	"invite": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Invite(ctx, named(s), s.text("user"), tenant.Role(s.text("role")), time.Time{})
+	},
+	"kick": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Kick(ctx, named(s), s.text("user"), s.text("reason"))
+	},
+	"ban": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Ban(ctx, named(s), s.text("user"), time.Time{}, s.text("reason"))
+	},
+	"unban": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Unban(ctx, named(s), s.text("user"))
+	},
+	"role": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.SetRole(ctx, named(s), s.text("user"), tenant.Role(s.text("role")))
+	},
+	"presence": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		var users []string
+		err := convert(s["users"], &users)
+		look := func(ctx context.Context) ([]client.Presence, error) { return u.PresenceOf(ctx, users...) }
+		if users == nil {
+			look = func(ctx context.Context) ([]client.Presence, error) { return u.Presence(ctx, named(s)) }
+		}
+		got, errLook := look(ctx)
+		return map[string]any{"users": got}, errors.Join(err, errLook)
+	},
+	"idle": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.SetIdle(ctx, s.yes("on"))
+	},
 	"post": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
 		room, d, err := u.draft(ctx, s)
 		if err != nil {
@@ -347,7 +399,7 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 		return nil, u.Send(room, d)
 	},
 	"history": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
-		q := client.HistoryQuery{Before: s.number("before"), After: s.number("after"), Limit: int(s.number("limit"))} //nolint:gosec // G115: a few
+		q := client.HistoryQuery{Before: s.number("before"), After: s.number("after"), Thread: s.number("thread"), Limit: int(s.number("limit"))} //nolint:gosec // G115: a few
 		messages, more, err := u.History(ctx, named(s), q)
 		out := summary(messages)
 		out["more"] = more
@@ -514,6 +566,11 @@ func noticeOf(n client.Notice) any {
 	out := map[string]any{}
 	_ = convert(n, &out) // a notice is made of what JSON can tell
 	out["what"] = n.What
+	if n.What == client.NoticeRead {
+		out["read"] = n.Readers
+	} else {
+		out["read"] = n.Read
+	}
 	return out
 }
 

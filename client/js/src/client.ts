@@ -5,7 +5,19 @@ import { type Dial, Link, type Status } from "./link.js";
 import { Listener } from "./listener.js";
 import { type Message, parseStored } from "./message.js";
 import type { Notice } from "./notice.js";
-import type { HistoryQuery, Me, Member, Operations, Room, Unread } from "./operations.js";
+import type {
+  HistoryQuery,
+  Me,
+  Member,
+  NewRoom,
+  Operations,
+  Presence,
+  Role,
+  Room,
+  RoomChange,
+  Term,
+  Unread,
+} from "./operations.js";
 import type { Options } from "./options.js";
 import { type Ack, type Draft, newId, Poster, send } from "./post.js";
 import { parseSignal, type Signal } from "./signal.js";
@@ -29,6 +41,14 @@ interface Events {
 type RoomRef = Room | string;
 
 const idOf = (r: RoomRef) => (typeof r === "string" ? r : r.id);
+function checkRoomId(id: string) {
+  if (!subject.validRoomId(id)) {
+    throw new ParleyError("invalid", `${JSON.stringify(id)} is no id of a room`);
+  }
+}
+
+const ending = (t: Term) => ({ until: t.until?.toISOString(), seconds: t.seconds });
+
 const maxRoomPages = 1000; // where a service would page for ever
 
 /** One user's connection, made by connect. */
@@ -122,12 +142,24 @@ export class Client {
 
   /** Makes the user a member of a room, or accepts an invitation to it. Returns when the connection carries the rights. */
   async join(id: string): Promise<Room> {
-    if (!subject.validRoomId(id)) {
-      throw new ParleyError("invalid", `${JSON.stringify(id)} is no id of a room`);
-    }
+    checkRoomId(id);
     await this.call("join", { room: id });
+    return this.#entered(id);
+  }
+
+  /** Makes a room, which the user owns then. It is forbidden where only administrators make rooms. */
+  async create(n: NewRoom): Promise<Room> {
+    checkRoomId(n.id);
+    const { id: room, ...rest } = n;
+    await this.call("create", { room, ...rest });
+    return this.#entered(room);
+  }
+
+  /** The room as it is for the user who has just come in, when the connection carries the rights. */
+  async #entered(id: string): Promise<Room> {
     const room = await this.room(id);
-    if (room.kind === "private") {
+    // Open rooms need no new connection, but for a user who was kept out of one.
+    if (room.kind === "private" || this.#link.rooms.holds(id)) {
       const stretch = this.#link.stretch;
       this.#link.rooms.add([id]);
       this.#link.restart();
@@ -149,6 +181,65 @@ export class Client {
 
   async members(room: RoomRef): Promise<Member[]> {
     return (await this.call("members", { room: idOf(room) })).members;
+  }
+
+  /** Changes a room's settings. */
+  async change(room: RoomRef, change: RoomChange): Promise<void> {
+    await this.call("settings", { room: idOf(room), ...change });
+  }
+
+  /** Closes a room to posts, or opens it again. */
+  async freeze(room: RoomRef, on = true): Promise<void> {
+    await this.call("freeze", { room: idOf(room), on });
+  }
+
+  /** Puts a room away: it is read and not written, until it is taken out again. */
+  async archive(room: RoomRef, on = true): Promise<void> {
+    await this.call("archive", { room: idOf(room), on });
+  }
+
+  /** Removes a room for good. Its id is never used again. */
+  async deleteRoom(room: RoomRef): Promise<void> {
+    await this.call("delete_room", { room: idOf(room) });
+  }
+
+  // Members.
+
+  /** Invites a user; he accepts with join. */
+  async invite(room: RoomRef, user: string, options: Term & { role?: Role } = {}): Promise<void> {
+    await this.call("invite", { room: idOf(room), user, role: options.role, ...ending(options) });
+  }
+
+  /** Ends a user's membership; he may come back where he may join. */
+  async kick(room: RoomRef, user: string, reason?: string): Promise<void> {
+    await this.call("kick", { room: idOf(room), user, reason });
+  }
+
+  /** Keeps a user out. */
+  async ban(room: RoomRef, user: string, options: Term & { reason?: string } = {}): Promise<void> {
+    await this.call("ban", { room: idOf(room), user, reason: options.reason, ...ending(options) });
+  }
+
+  async unban(room: RoomRef, user: string): Promise<void> {
+    await this.call("unban", { room: idOf(room), user });
+  }
+
+  async setRole(room: RoomRef, user: string, role: Role): Promise<void> {
+    await this.call("role", { room: idOf(room), user, role });
+  }
+
+  /**
+   * Who of a room, or of up to 1,000 users, is there; of large rooms the first 1,000. For two minutes notices
+   * ("presence") tell who comes and goes: a client that goes on looking asks again before they are over, and
+   * after a reconnection.
+   */
+  async presence(of: RoomRef | string[]): Promise<Presence[]> {
+    return (await this.call("presence", Array.isArray(of) ? { users: of } : { room: idOf(of) })).users;
+  }
+
+  /** Tells the others that the user is away from his screen, or back. */
+  async setIdle(idle: boolean): Promise<void> {
+    await this.call("presence", { idle });
   }
 
   // Reading.

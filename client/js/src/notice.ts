@@ -1,6 +1,7 @@
 // What the platform tells one user.
 
-import { isCount, isString, isStrings, type Json, optional, parseObject } from "./json.js";
+import { isCount, isObject, isString, isStrings, type Json, optional, parseObject } from "./json.js";
+import type { Presence } from "./operations.js";
 
 export type Notice =
   /** New rights in rooms; the client reconnects by itself. */
@@ -13,10 +14,16 @@ export type Notice =
   | { what: "removed"; room: string; by?: string; reason?: string }
   | { what: "mention"; room: string; seq: number; by?: string }
   /** Also when another device of the user's has read. */
-  | { what: "unread"; room: string; unread: number; last?: number };
+  | { what: "unread"; room: string; unread: number; mentions?: number; last?: number; read?: number }
+  /** Others have read a room: up to which sequence, by user. */
+  | { what: "read"; room: string; read: Record<string, number> }
+  /** Who comes and goes, see Client.presence. */
+  | { what: "presence"; users: Presence[] };
 
 type Test = (v: unknown) => boolean;
 const maybeString: Test = (v) => optional(v, isString);
+const maybeCount: Test = (v) => optional(v, isCount);
+const isPresence: Test = (v) => isObject(v) && isString(v.user) && typeof v.online === "boolean";
 
 /** The keys of each notice. */
 const forms: Record<string, Record<string, Test>> = {
@@ -26,7 +33,9 @@ const forms: Record<string, Record<string, Test>> = {
   invited: { room: isString, by: maybeString },
   removed: { room: isString, by: maybeString, reason: maybeString },
   mention: { room: isString, seq: isCount, by: maybeString },
-  unread: { room: isString, unread: isCount, last: (v) => optional(v, isCount) },
+  unread: { room: isString, unread: isCount, mentions: maybeCount, last: maybeCount, read: maybeCount },
+  read: { room: isString, read: (v) => isObject(v) && Object.values(v).every(isCount) },
+  presence: { users: (v) => Array.isArray(v) && v.every(isPresence) },
 };
 
 /**

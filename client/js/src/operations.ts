@@ -48,8 +48,45 @@ export interface HistoryQuery {
   after?: number;
   since?: Date;
   until?: Date;
+  /** Only replies to this message. */
+  thread?: number;
   /** 50 where absent; at most 1,000. */
   limit?: number;
+}
+
+/** A room that a user makes. */
+export interface NewRoom {
+  id: string;
+  /** private where absent. */
+  kind?: Exclude<Kind, "direct" | "shared">;
+  /** std where absent. */
+  class?: Class;
+  title?: string;
+}
+
+/** What changes in a room's settings. */
+export interface RoomChange {
+  title?: string;
+  /** Between two messages of a user; 0: no slow mode. */
+  slow_seconds?: number;
+  /** What a member sees: all, or what was said since he joined. */
+  history?: "all" | "joined";
+}
+
+/** How long something lasts: for good, where neither is given. */
+export interface Term {
+  until?: Date;
+  seconds?: number;
+}
+
+/** Whether a user is there. */
+export interface Presence {
+  user: string;
+  online: boolean;
+  /** There, but away from his screen. */
+  idle?: boolean;
+  /** RFC 3339; absent: never. */
+  last_seen?: string;
 }
 
 interface InRoom {
@@ -58,6 +95,15 @@ interface InRoom {
 
 interface OfMessage extends InRoom {
   seq: number;
+}
+
+interface OfUser extends InRoom {
+  user: string;
+}
+
+interface Ending {
+  until?: string;
+  seconds?: number;
 }
 
 /** What each operation takes, and answers beside "ok". */
@@ -69,7 +115,7 @@ export interface Operations {
   members: [request: InRoom, answer: { members: Member[]; more?: boolean }];
   direct: [request: { user: string }, answer: object];
   history: [
-    request: InRoom & { before?: number; after?: number; since?: string; until?: string; limit?: number },
+    request: InRoom & { before?: number; after?: number; since?: string; until?: string; thread?: number; limit?: number },
     answer: { messages: unknown[]; more: boolean },
   ];
   read: [request: InRoom & { seq: number }, answer: { unread: number; read: number }];
@@ -77,4 +123,21 @@ export interface Operations {
   delete: [request: OfMessage, answer: { message: unknown }];
   react: [request: OfMessage & { emoji: string; remove?: boolean }, answer: { message: unknown }];
   unread: [request: Partial<InRoom>, answer: { unread: number; rooms: Unread[] }];
+
+  create: [request: InRoom & { kind?: Kind; class?: Class; title?: string }, answer: object];
+  settings: [request: InRoom & RoomChange, answer: object];
+  freeze: [request: InRoom & { on: boolean }, answer: object];
+  archive: [request: InRoom & { on: boolean }, answer: object];
+  delete_room: [request: InRoom, answer: object];
+
+  invite: [request: OfUser & Ending & { role?: Role }, answer: object];
+  kick: [request: OfUser & { reason?: string }, answer: object];
+  ban: [request: OfUser & Ending & { reason?: string }, answer: object];
+  unban: [request: OfUser, answer: object];
+  role: [request: OfUser & { role: Role }, answer: object];
+
+  presence: [
+    request: { room?: string; users?: string[]; idle?: boolean },
+    answer: { users: Presence[]; more?: boolean; watch_seconds?: number },
+  ];
 }

@@ -6,7 +6,19 @@ export type { Status } from "./link.js";
 export type { Listener } from "./listener.js";
 export type { Attachment, Event, Message } from "./message.js";
 export type { Notice } from "./notice.js";
-export type { HistoryQuery, Me, Member, Operations, Role, Room, Unread } from "./operations.js";
+export type {
+  HistoryQuery,
+  Me,
+  Member,
+  NewRoom,
+  Operations,
+  Presence,
+  Role,
+  Room,
+  RoomChange,
+  Term,
+  Unread,
+} from "./operations.js";
 export type { Options } from "./options.js";
 export { type Ack, type Draft, newId } from "./post.js";
 export type { Signal } from "./signal.js";

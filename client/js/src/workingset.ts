@@ -17,12 +17,17 @@ export class WorkingSet {
     return this.#explicit ? `;rooms=${this.#ids.join(",")}` : "";
   }
 
+  /** Whether the user named the room himself, or the client had to. */
+  holds(room: string): boolean {
+    return this.#explicit && this.#ids.includes(room);
+  }
+
   /**
    * Puts a room into the set, with those in use behind it. False where the set holds it already, so
    * that a reconnection would change nothing, and for direct rooms, which need no listing.
    */
   want(room: string, inUse: string[] = []): boolean {
-    if (pair(room) || (this.#explicit && this.#ids.includes(room))) {
+    if (pair(room) || this.holds(room)) {
       return false;
     }
     const ids = [room, ...inUse.filter((r) => !pair(r)), ...this.#ids];

@@ -187,13 +187,25 @@ class Run {
     join: (s) => this.#user(s).client.join(s.room),
     leave: (s) => this.#user(s).client.leave(s.room),
     members: async (s) => ({ members: await this.#user(s).client.members(s.room) }),
+    create: (s) => this.#user(s).client.create(s.room),
+    change: (s) => this.#user(s).client.change(s.room, s.change),
+    freeze: (s) => this.#user(s).client.freeze(s.room, s.on),
+    archive: (s) => this.#user(s).client.archive(s.room, s.on),
+    delete_room: (s) => this.#user(s).client.deleteRoom(s.room),
+    invite: (s) => this.#user(s).client.invite(s.room, s.user, { role: s.role }),
+    kick: (s) => this.#user(s).client.kick(s.room, s.user, s.reason),
+    ban: (s) => this.#user(s).client.ban(s.room, s.user, { reason: s.reason }),
+    unban: (s) => this.#user(s).client.unban(s.room, s.user),
+    role: (s) => this.#user(s).client.setRole(s.room, s.user, s.role),
+    presence: async (s) => ({ users: await this.#user(s).client.presence(s.users ?? s.room) }),
+    idle: (s) => this.#user(s).client.setIdle(s.on),
     direct: (s) => this.#user(s).client.direct(s.user),
 
     post: async (s) => this.#user(s).client.post(await this.#room(s), draft(s.draft)),
     send: async (s) => this.#user(s).client.send(await this.#room(s), draft(s.draft)),
     history: async (s) => {
-      const { before, after, limit } = s;
-      const { messages, more } = await this.#user(s).client.history(s.room, { before, after, limit });
+      const { before, after, thread, limit } = s;
+      const { messages, more } = await this.#user(s).client.history(s.room, { before, after, thread, limit });
       return { ...summary(messages), more };
     },
     read: async (s) => ({ unread: await this.#user(s).client.read(s.room, s.seq) }),
