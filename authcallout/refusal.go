@@ -46,6 +46,7 @@ var (
 	refuseTokenKeyGone   = &refusal{"token_key_removed", "the key that signed the token was removed; sign with one that the tenant has"}
 	refuseTokenBeforeKey = &refusal{"token_before_key", "the token was issued before its key was added; have a new one issued"}
 	refuseTokenEarly     = &refusal{"token_not_yet_valid", "the token's nbf or iat is to come; set the issuer's clock right"}
+	refuseTokenGone      = &refusal{"token_revoked", "this token was revoked; have a new one issued"}
 	refuseTokenOld       = &refusal{"token_expired", "the token has expired; have a new one issued"}
 	refuseTokenBefore    = &refusal{"token_outdated", "the token was issued before the user was made; have a new one issued"}
 	refusePassword       = &refusal{"password_wrong", "the password is wrong; try another or set a new one"}
@@ -73,6 +74,8 @@ func standing(id *tenant.Identity) *refusal {
 		return refuseUser
 	case id.User.Status != tenant.UserActive:
 		return refuseRevoked
+	case id.TokenRevoked:
+		return refuseTokenGone
 	}
 	return nil
 }

@@ -100,6 +100,9 @@ func readToken(token tenant.Secret) (offer, *refusal) {
 	}
 	p := &tokenProof{signed: token.Reveal()[:len(parts[0])+1+len(parts[1])]}
 	o.proof, o.opened.Token = p, claims.ID
+	if _, err := tenant.ParseTokenID("jti", claims.ID); err == nil { // of others none can be revoked
+		o.claim.Token = claims.ID
+	}
 	wrongClaims := o.readClaims(&claims, p)
 	wrongHeader := p.readHeader(parts[0], o.claim.Foreign)
 	o.claim.TokenID = p.header.KeyID

@@ -27,6 +27,8 @@ type call struct {
 	user     tenant.UserID
 	room     tenant.RoomID
 	key      string
+	nkey     string // of a credential
+	token    string // jti of a token
 	body     []byte
 	code     tenant.Code // of the error that was answered, for the log
 	err      error       // behind an error that the caller may not read, for the log
@@ -144,6 +146,16 @@ func parsePath(ctx huma.Context, call *call) (err error) {
 	}
 	if s := ctx.Param("user"); s != "" {
 		if call.user, err = tenant.ParseUserID("user", s); err != nil {
+			return err
+		}
+	}
+	if s := ctx.Param("nkey"); s != "" {
+		if call.nkey, err = tenant.ParseNKey("nkey", s); err != nil {
+			return err
+		}
+	}
+	if s := ctx.Param("token"); s != "" {
+		if call.token, err = tenant.ParseTokenID("token", s); err != nil {
 			return err
 		}
 	}

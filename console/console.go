@@ -26,6 +26,7 @@ type Service interface {
 	Tenants
 	Users
 	Credentials
+	Revocations
 	Keys
 	Rooms
 	Members

@@ -237,6 +237,24 @@ func (f *fake) IssueCreds(ctx context.Context, a tenant.Actor, t tenant.TenantID
 	return "the-secret-creds\n", f.did(ctx, "issue-creds")
 }
 
+func (f *fake) Credentials(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, _ tenant.Page) ([]tenant.Credential, error) {
+	return nil, first(f.may(a, tenant.ScopeRead, t), has(u))
+}
+
+func (f *fake) RevokeCredential(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, _ string) (tenant.Revocation, error) {
+	if err := first(f.may(a, tenant.ScopeAdmin, t), has(u)); err != nil {
+		return tenant.Revocation{}, err
+	}
+	return tenant.Revocation{Disconnected: 1, Took: time.Millisecond}, f.did(ctx, "revoke-creds")
+}
+
+func (f *fake) RevokeToken(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, _ string) (tenant.Revocation, error) {
+	if err := first(f.may(a, tenant.ScopeAdmin, t), has(u)); err != nil {
+		return tenant.Revocation{}, err
+	}
+	return tenant.Revocation{Disconnected: 1, Took: time.Millisecond}, f.did(ctx, "revoke-token")
+}
+
 func (f *fake) AddKey(ctx context.Context, a tenant.Actor, t tenant.TenantID, spec tenant.KeySpec) (tenant.Key, tenant.KeySecret, error) {
 	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
 		return tenant.Key{}, tenant.KeySecret{}, err

@@ -33,6 +33,9 @@ var matrix = map[string]rule{
 	"restore-user":          {tenant.ScopeAdmin, "", 200, `{"user":{"id":"alice"`},
 	"mint-token":            {tenant.ScopeChat, `{"ttl_seconds":60}`, 201, `{"token":"the-secret-token","expires_at":"1970-01-01T00:01:00Z"}`},
 	"issue-creds":           {tenant.ScopeAdmin, "", 201, "the-secret-creds\n"},
+	"list-creds":            {tenant.ScopeRead, "", 200, `{"credentials":[],"more":false}`},
+	"revoke-creds":          {tenant.ScopeAdmin, "", 200, `{"disconnected":1,"took_ms":1}`},
+	"revoke-token":          {tenant.ScopeAdmin, "", 200, `{"disconnected":1,"took_ms":1}`},
 	"add-key":               {tenant.ScopeAdmin, `{"kind":"api","name":"bot","scopes":["chat"]}`, 201, `"api_key":"the-secret-api-key"`},
 	"list-keys":             {tenant.ScopeRead, "", 200, `{"keys":[],"more":false}`},
 	"remove-key":            {tenant.ScopeAdmin, "", 204, ""},
@@ -68,7 +71,8 @@ func operations(api huma.API) map[string]*huma.Operation {
 
 // fill puts ids into a path; a key is the one that there is, or none.
 func fill(path, tenant, user, room string) string {
-	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room, "{key}", "kkkkkkkkkkkk").Replace(path)
+	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room, "{key}", "kkkkkkkkkkkk",
+		"{nkey}", "U"+strings.Repeat("A", 55), "{token}", "T1").Replace(path)
 }
 
 // lacking is a key of the first tenant without the scope.

@@ -37,6 +37,10 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, post("mint-token", ofUser+"/tokens", "Sign a token for a user to connect with", existing(), shows("token")), c.mintToken)
 	huma.Register(api, post("issue-creds", ofUser+"/creds", "Issue a .creds file, shown once", secretText()), c.issueCreds)
 
+	huma.Register(api, get("list-creds", ofUser+"/creds", "List the credentials of a user, the revoked ones among them"), c.listCredentials)
+	huma.Register(api, post("revoke-creds", ofUser+"/creds/{nkey}/revoke", "End one credential and close what was opened with it", status(http.StatusOK)), c.revokeCredential)
+	huma.Register(api, post("revoke-token", ofUser+"/tokens/{token}/revoke", "End one token, by its jti, and close what was opened with it", status(http.StatusOK)), c.revokeToken)
+
 	huma.Register(api, post("add-key", ofTenant+"/keys", "Make a key of the tenant; its secret is shown once", shows("api_key", "creds")), c.addKey)
 	huma.Register(api, get("list-keys", ofTenant+"/keys", "List the keys"), c.listKeys)
 	huma.Register(api, remove("remove-key", ofKey, "End a key: what it lets in is refused from then on"), c.removeKey)

@@ -105,7 +105,10 @@ func (c *console) revokeUser(ctx context.Context, in *revokeUser) (*revocation, 
 	if in.Body != nil {
 		reason = in.Body.Reason
 	}
-	done, err := c.service.RevokeUser(ctx, call.actor, call.tenant, call.user, reason)
+	return answerRevocation(c.service.RevokeUser(ctx, call.actor, call.tenant, call.user, reason))
+}
+
+func answerRevocation(done tenant.Revocation, err error) (*revocation, error) {
 	out := &revocation{}
 	out.Body.Disconnected = done.Disconnected
 	out.Body.TookMS = float64(done.Took) / float64(time.Millisecond)

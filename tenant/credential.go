@@ -40,6 +40,9 @@ func (s *Service) Credentials(ctx context.Context, a Actor, t TenantID, u UserID
 	if err := s.mayList(ctx, a, t, p); err != nil {
 		return nil, err
 	}
+	if _, err := s.store.User(ctx, t, u); err != nil {
+		return nil, err
+	}
 	return s.store.Credentials(ctx, t, u, p)
 }
 
@@ -49,7 +52,7 @@ func (s *Service) RevokeCredential(ctx context.Context, a Actor, t TenantID, u U
 	begun, now := s.now(), s.clock()
 	var row Tenant
 	var gone Credential
-	err := s.write(ctx, a, t, func(tx Tx, r Tenant) error {
+	err := s.writeWith(ctx, a, ScopeModerate, t, func(tx Tx, r Tenant) error {
 		row = r
 		var err error
 		if gone, err = tx.RevokeCredential(ctx, t, u, nkey, now); err != nil {

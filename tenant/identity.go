@@ -15,6 +15,7 @@ type Claim struct {
 	Foreign  bool         // the token is none of Parley's own: a key of the tenant must have signed it
 	IDToken  IDTokenClaim // of a foreign token that names no tenant
 	Creds    string       // public nkey of the .creds file, when the method is creds
+	Token    string       // jti of the token, likewise
 	NKey     string       // registered public nkey of the user, when the method is nkey
 	Rooms    []RoomID     // the working set that the client names; nil: the latest active
 }
@@ -47,6 +48,8 @@ type Identity struct {
 	Keys []Key
 	// CredsRevoked is set when the credential of the claim was revoked or is unknown.
 	CredsRevoked bool
+	// TokenRevoked is set when the token of the claim was revoked by itself.
+	TokenRevoked bool
 	// Rooms are the listed rooms of the working set: private and shared ones, rooms where the
 	// user has other rights than everybody, and, where Restricted, the open rooms he is in.
 	Rooms []Membership

@@ -60,6 +60,7 @@ type Tx interface {
 	InsertCredential(ctx context.Context, c Credential) error
 	CountCredentials(ctx context.Context, t TenantID, k CredentialKind) (int, error) // the revoked ones too
 	RevokeCredential(ctx context.Context, t TenantID, u UserID, nkey string, at time.Time) (Credential, error)
+	RevokeToken(ctx context.Context, t TenantID, u UserID, token string, now, until time.Time) error
 	RevokeCredentialsOf(ctx context.Context, t TenantID, key string, at time.Time) ([]Credential, error) // those that came with a key
 
 	RoomRow(ctx context.Context, t TenantID, r RoomID) (Room, error) // deleted ones too

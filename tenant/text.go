@@ -44,6 +44,13 @@ func checkPassword(f faults, field string, p Secret) {
 		fmt.Sprintf("must be %d characters to %d bytes long", minPassword, maxPassword))
 }
 
+// ParseNKey parses a public user nkey; field names it in the error.
+func ParseNKey(field, s string) (string, error) {
+	f := faults{}
+	checkNKey(f, field, s)
+	return s, f.err()
+}
+
 // checkNKey looks at the form alone: a key that is none can never sign.
 func checkNKey(f faults, field, s string) {
 	ok := len(s) == 56 && s[0] == 'U'

@@ -74,16 +74,23 @@ func (s *Service) PutUser(ctx context.Context, a Actor, t TenantID, u UserID, sp
 	}
 	now := s.clock()
 	var row Tenant
+	var before User
 	var first bool
 	err = s.write(ctx, a, t, func(tx Tx, r Tenant) error {
 		row = r
-		before, err := tx.UserRow(ctx, t, u)
+		var err error
+		before, err = tx.UserRow(ctx, t, u)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 		created = err != nil || before.Status == UserDeleted
 		if !created {
 			user = spec.apply(before, hash)
+			if lostNKey(before, user) {
+				if err := s.sweepLater(ctx, tx, SweepKey{t, before.NKey}, now); err != nil {
+					return err
+				}
+			}
 			return s.putUser(ctx, tx, a, now, "user.update", before, user)
 		}
 		if first, err = s.roomForUser(ctx, tx, row); err != nil {
@@ -98,8 +105,16 @@ func (s *Service) PutUser(ctx context.Context, a Actor, t TenantID, u UserID, sp
 	if first {
 		err = s.ensureStream(ctx, row, Std) // direct rooms need no making
 	}
+	if !created && lostNKey(before, user) {
+		if _, err = s.accounts.KickProof(ctx, row.Account, Proof{Key: before.NKey}); err != nil {
+			err = later("the nkey is taken away", err)
+		}
+	}
 	return user, created, err
 }
+
+// lostNKey reports whether an nkey was taken away, and with it what was opened by it.
+func lostNKey(before, after User) bool { return before.NKey != "" && before.NKey != after.NKey }
 
 func (s *Service) roomForUser(ctx context.Context, tx Tx, t Tenant) (first bool, err error) {
 	n, err := tx.CountUsers(ctx, t.ID)

@@ -41,13 +41,17 @@ func (a *api) mint(ctx context.Context, path string, ttl time.Duration) (tokenAn
 
 type credsCmd struct {
 	userArg
-	Out string `help:"File to write, readable by you alone; standard output when not given." placeholder:"FILE"`
+	Out  string `help:"File to write, readable by you alone; standard output when not given." placeholder:"FILE" xor:"what"`
+	List bool   `help:"List those that were issued, and issue none." xor:"what"`
 }
 
 func (c *credsCmd) Run(ctx context.Context, std streams) error {
 	a, err := c.open(std)
 	if err != nil {
 		return err
+	}
+	if c.List {
+		return c.list(ctx, a)
 	}
 	var file string
 	if err := a.call(ctx, http.MethodPost, c.path("creds"), nil, &file); err != nil {
@@ -63,27 +67,21 @@ func (c *credsCmd) Run(ctx context.Context, std streams) error {
 	return a.show(map[string]string{"file": c.Out}, func(w io.Writer) { fmt.Fprintln(w, "Wrote", c.Out) })
 }
 
-type revokeCmd struct {
-	userArg
-	Reason string `help:"Why; the user is told."`
-}
-
-type revokeAnswer struct {
-	Disconnected int     `json:"disconnected"`
-	TookMS       float64 `json:"took_ms"`
-}
-
-func (c *revokeCmd) Run(ctx context.Context, std streams) error {
-	a, err := c.open(std)
+func (c *credsCmd) list(ctx context.Context, a *api) error {
+	all, err := list[tenant.Credential](ctx, a, c.path("creds"), "credentials", nil)
 	if err != nil {
 		return err
 	}
-	var r revokeAnswer
-	if err := a.call(ctx, http.MethodPost, c.path("revoke"), map[string]string{"reason": c.Reason}, &r); err != nil {
-		return err
+	var rows [][]string
+	for _, n := range all {
+		revoked := ""
+		if !n.RevokedAt.IsZero() {
+			revoked = n.RevokedAt.Format(time.RFC3339)
+		}
+		rows = append(rows, []string{n.NKey, string(n.Kind), n.IssuedAt.Format(time.RFC3339), revoked})
 	}
-	return a.show(r, func(w io.Writer) {
-		fmt.Fprintf(w, "Revoked %s: %d connections closed in %.1f ms. Undo: parley user restore %s %s\n", c.User, r.Disconnected, r.TookMS, c.Tenant, c.User)
+	return a.show(all, func(w io.Writer) {
+		table(w, "No credentials.", []string{"nkey", "kind", "issued", "revoked"}, rows)
 	})
 }
 

@@ -29,6 +29,7 @@ func (a *app) startJobs(ctx context.Context) error {
 		work(workers, a.service.SweepUser),
 		work(workers, a.service.SweepKey),
 		work(workers, a.service.SweepCredential),
+		work(workers, a.service.SweepToken),
 		work(workers, a.service.SweepTenant),
 		work(workers, a.service.RefreshUser),
 		work(workers, a.chat.PublishEvents),

@@ -16,7 +16,7 @@ import (
 // $1 tenant, $2 user, $3 id of the token's key, $4 nkey of the credential, $5 named rooms or
 // null, $6 most rooms, $7 nkey of the user; of a foreign token: $8 whether it is one, $9 the user's
 // external id, $10 issuer and $11 audience of an ID token, $12 the names of its claims that may
-// name the user, with $13 the user's id or else $14 his external id.
+// name the user, with $13 the user's id or else $14 his external id; $15 id of the token.
 //
 // The memberships are sorted by their rooms' activity before the rooms themselves are read,
 // so that a member of thousands costs an index-only scan and a sort, and some 50 rooms
@@ -30,7 +30,9 @@ SELECT t.tenant_id, t.account, t.status, t.limits, c.revoked_at IS NOT NULL,
   coalesce(u.tokens_from, u.created_at, t.created_at),
   CASE WHEN (t.limits->>'connections_per_user')::bigint > 0
     THEN (SELECT count(*) FROM sessions x WHERE x.account = t.account AND x.user_id = u.user_id) ELSE 0 END,
-  coalesce(s.key_id, ''), s.sealed, coalesce(s.key_version, 0), k.key_id IS NOT NULL, signers.list, restricted.yes, rooms.list
+  coalesce(s.key_id, ''), s.sealed, coalesce(s.key_version, 0), k.key_id IS NOT NULL, signers.list,
+  $15 <> '' AND EXISTS (SELECT FROM revoked_tokens v WHERE v.tenant_id = t.tenant_id AND v.user_id = u.user_id AND v.token_id = $15),
+  restricted.yes, rooms.list
 FROM (VALUES (0)) claim
 LEFT JOIN credentials c ON c.nkey = $4 AND c.kind = 'creds' AND $1 IN ('', c.tenant_id) AND $2 IN ('', c.user_id)
 LEFT JOIN users n ON n.nkey = $7 AND n.nkey <> ''
@@ -121,7 +123,7 @@ func (s *Store) Identity(ctx context.Context, c tenant.Claim) (tenant.Identity, 
 	}
 	claims, ids, externals := names(c.IDToken.Names)
 	row, err := one(ctx, s.pool, scanIdentity, sqlIdentity, c.Tenant, c.User, c.TokenID, c.Creds, c.Rooms, tenant.MaxListedRooms, c.NKey,
-		c.Foreign, c.External, c.IDToken.Issuer, c.IDToken.Audience, claims, ids, externals)
+		c.Foreign, c.External, c.IDToken.Issuer, c.IDToken.Audience, claims, ids, externals, c.Token)
 	if err != nil {
 		return tenant.Identity{}, wrap(err, "read the identity in", "tenant", string(c.Tenant), string(c.User))
 	}
@@ -174,7 +176,7 @@ func scanIdentity(row pgx.CollectableRow) (i identityRow, err error) {
 	u, key := &i.User, &i.Signing
 	err = row.Scan(&i.Tenant, &i.Account, &i.Status, &i.Limits, &i.CredsRevoked,
 		&u.ID, &u.Kind, &u.Name, &u.ExternalID, &u.Status, &u.Reason, &u.PasswordHash, &u.NKey, &u.CreatedAt, &u.TokensFrom,
-		&i.Connections, &key.KeyID, &key.Sealed, &key.Version, &i.tokenKnown, &i.signers, &i.Restricted, &i.Rooms)
+		&i.Connections, &key.KeyID, &key.Sealed, &key.Version, &i.tokenKnown, &i.signers, &i.TokenRevoked, &i.Restricted, &i.Rooms)
 	if err == nil && key.KeyID == "" {
 		err = errNoSigningKey
 	}
