@@ -45,6 +45,10 @@ test/race: go deps ## run all tests under the race detector
 	@deploy/install-deps.sh cc node
 	CGO_ENABLED=1 $(GO) test -race -p $(TESTPROCS) -timeout 30m ./...
 
+.PHONY: test/long
+test/long: go deps ## run 20,000 random programs against the model of a room, and 500 with kills
+	$(GO) test -tags long -timeout 4h -run 'FollowTheModel' ./chat
+
 .PHONY: test/fuzz
 test/fuzz: go deps ## run each fuzz target for FUZZTIME
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed -E 's,/[^/]*:func , ,' | sort -u | \
