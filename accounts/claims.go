@@ -26,12 +26,12 @@ const (
 
 // A closedPost is a room or a user whose posts are mapped away.
 type closedPost struct {
-	Class   tenant.Class  `json:"class"`
+	Class   tenant.Class  `json:"class"` // or *: the pair's room need not be there yet
 	Kind    tenant.Kind   `json:"kind"`
 	Room    tenant.RoomID `json:"room"` // empty: all rooms
 	Address tenant.RoomID `json:"address"`
 	User    tenant.UserID `json:"user"` // empty: all users
-	Why     string        `json:"why"`  // the state of the room, or why the user is muted
+	Why     string        `json:"why"`  // the state of the room, why the user is muted, or blocked
 }
 
 // subjects are what is mapped away, as users post.
@@ -56,7 +56,7 @@ type tenantFacts struct {
 	Limits  tenant.Limits
 	Status  tenant.Status
 	Signing []string
-	Closed  []closedPost // newest first
+	Closed  []closedPost // newest first, blocked pairs behind all others
 	Revoked []string     // nkeys of credentials that the servers would let in by themselves
 }
 

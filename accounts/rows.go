@@ -66,13 +66,16 @@ func oneRow(ctx context.Context, q querier, sql, key string) (row, error) {
 const selectFacts = `
 SELECT t.tenant_id, t.account, t.limits, t.status,
   array(SELECT k.key_id FROM account_keys k WHERE k.account = t.account AND k.purpose = 'signing' ORDER BY k.key_id),
-  coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY at DESC, room, "user") FROM (
+  coalesce((SELECT jsonb_agg(to_jsonb(c) ORDER BY why = 'blocked', at DESC, room, "user") FROM (
     (SELECT class, kind, room_id AS room, address, '' AS "user", state AS why, changed_at AS at FROM rooms
     WHERE tenant_id = t.tenant_id AND state <> 'active' ORDER BY changed_at DESC, room_id LIMIT $2)
     UNION ALL
     (SELECT coalesce(r.class, ''), coalesce(r.kind, ''), m.room_id, coalesce(r.address, ''), m.user_id, m.why, m.since
     FROM mutes m LEFT JOIN rooms r USING (tenant_id, room_id)
-    WHERE m.tenant_id = t.tenant_id AND (m.room_id = '' OR r.state = 'active') ORDER BY m.since DESC, m.room_id, m.user_id LIMIT $2)) c), '[]'),
+    WHERE m.tenant_id = t.tenant_id AND (m.room_id = '' OR r.state = 'active') ORDER BY m.since DESC, m.room_id, m.user_id LIMIT $2)
+    UNION ALL
+    (SELECT '*', 'direct', least(user_id, blocked_id) || '.' || greatest(user_id, blocked_id), '', '', 'blocked', since
+    FROM blocks WHERE tenant_id = t.tenant_id ORDER BY since DESC LIMIT $2)) c), '[]'),
   array(SELECT c.nkey FROM credentials c JOIN users u USING (tenant_id, user_id)
     WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND (c.revoked_at IS NOT NULL OR u.status <> 'active') ORDER BY c.nkey)
 FROM tenants t WHERE t.tenant_id = ANY($1)`

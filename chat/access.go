@@ -56,9 +56,11 @@ type seenRoom struct {
 	rights tenant.Rights
 	muted  tenant.MuteReason // "": the user is not
 	since  time.Time         // from when on the user may read; zero: all of it
+	slow   time.Duration     // between two posts of the user; 0: he is free of slow mode
 }
 
 const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, t.account, r.state, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false),
+	r.slow_seconds,
 	coalesce((SELECT why FROM mutes WHERE tenant_id = $1 AND user_id = $3 AND room_id IN ('', $2) AND (until > now() OR until IS NULL)
 		ORDER BY room_id DESC LIMIT 1), ''),
 	CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END
@@ -73,9 +75,10 @@ func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u t
 	var account string
 	var service bool
 	var since *time.Time
+	var slow int64
 	m := tenant.Membership{Room: r}
 	err := c.pool.QueryRow(ctx, sqlSeenRoom, t, r, u).
-		Scan(&room.pk, &room.id, &room.kind, &room.class, &account, &room.state, &m.Role, &m.State, &service, &room.muted, &since)
+		Scan(&room.pk, &room.id, &room.kind, &room.class, &account, &room.state, &m.Role, &m.State, &service, &slow, &room.muted, &since)
 	if err != nil {
 		return seenRoom{}, fromDB(err)
 	}
@@ -85,6 +88,9 @@ func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u t
 		room.rights = tenant.RightsOf(room.kind, nil)
 	} else {
 		room.rights = tenant.RightsOf(room.kind, &m)
+	}
+	if !room.rights.Moderate {
+		room.slow = time.Duration(slow) * time.Second
 	}
 	if service && room.kind != tenant.Direct {
 		// A backend's credentials carry every room but the direct ones (DESIGN.md section 5).

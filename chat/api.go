@@ -49,11 +49,21 @@ var operations = map[string]operation{
 	"archive":     typed((*Chat).opArchive),
 	"delete_room": typed((*Chat).opDeleteRoom),
 
-	"invite":   typed((*Chat).opInvite),
-	"kick":     typed((*Chat).opKick),
-	"ban":      typed((*Chat).opBan),
-	"unban":    typed((*Chat).opUnban),
-	"role":     typed((*Chat).opRole),
+	"invite": typed((*Chat).opInvite),
+	"kick":   typed((*Chat).opKick),
+	"ban":    typed((*Chat).opBan),
+	"unban":  typed((*Chat).opUnban),
+	"role":   typed((*Chat).opRole),
+	"mute":   typed((*Chat).opMute),
+	"unmute": typed((*Chat).opUnmute),
+
+	"pin":    typed((*Chat).opPin),
+	"pins":   typed((*Chat).opPins),
+	"notify": typed((*Chat).opNotify),
+	"report": typed((*Chat).opReport),
+	"block":  typed((*Chat).opBlock),
+	"blocks": typed((*Chat).opBlocks),
+
 	"presence": typed((*Chat).opPresence),
 }
 

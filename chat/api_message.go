@@ -147,7 +147,7 @@ func (c *Chat) message(ctx context.Context, who caller, r string, seq uint64) (s
 		return seenRoom{}, tenant.Message{}, err
 	}
 	m, _, err := scanMessage(c.pool.QueryRow(ctx, sqlMessage, room.pk, seq))
-	if err = fromDB(err); isNotFound(err) || err == nil && m.Sender == tenant.System {
+	if err = fromDB(err); isNotFound(err) || err == nil && (m.Sender == tenant.System || m.Time.Before(room.since)) {
 		return seenRoom{}, tenant.Message{}, aboutSeq(tenant.CodeNotFound, "is no message of this room")
 	}
 	return room, m, err

@@ -12,6 +12,8 @@ type Moderation interface {
 	RemoveMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, reason string) error
 	Ban(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, term tenant.Term, reason string) (tenant.Member, error)
 	Unban(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error
+	Mute(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, term tenant.Term, reason string) (tenant.Mute, error)
+	Unmute(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error
 	SetRole(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, role string) (tenant.Member, error)
 }
 
@@ -105,6 +107,28 @@ func (c *Chat) opUnban(ctx context.Context, who caller, q whom) (any, error) {
 		return nil, err
 	}
 	return done(c.rooms.Unban(ctx, who.actor(), who.tenant, room, user))
+}
+
+// opMute takes what opBan takes.
+func (c *Chat) opMute(ctx context.Context, who caller, q banRequest) (any, error) {
+	room, user, err := q.whom.parse()
+	if err != nil {
+		return nil, err
+	}
+	end, err := q.term.parse()
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.rooms.Mute(ctx, who.actor(), who.tenant, room, user, end, q.Reason)
+	return done(err)
+}
+
+func (c *Chat) opUnmute(ctx context.Context, who caller, q whom) (any, error) {
+	room, user, err := q.parse()
+	if err != nil {
+		return nil, err
+	}
+	return done(c.rooms.Unmute(ctx, who.actor(), who.tenant, room, user))
 }
 
 type roleRequest struct {

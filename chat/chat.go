@@ -30,6 +30,7 @@ type Rooms interface {
 	OpenDirect(ctx context.Context, t tenant.TenantID, u, other tenant.UserID) (tenant.Room, error)
 	Settings
 	Moderation
+	Blocking
 }
 
 // Config of a Chat. Conn, Pool and Rooms are required.

@@ -292,6 +292,7 @@ func numbered(n int) []string {
 type fakeRooms struct {
 	Settings
 	Moderation
+	Blocking
 }
 
 func (*fakeRooms) Join(_ context.Context, t tenant.TenantID, _ tenant.UserID, r tenant.RoomID) (tenant.Room, error) {

@@ -23,6 +23,7 @@ type roomView struct {
 	Last     uint64        `json:"last"`     // sequence of the newest message
 	Read     uint64        `json:"read"`     // sequence of the newest that he read
 	First    uint64        `json:"first_unread,omitzero"`
+	Notify   notifyLevel   `json:"notify,omitzero"` // what he wants to be told
 }
 
 const (
@@ -37,13 +38,15 @@ const (
 			SELECT count(*) FROM messages d WHERE d.room_pk = r.room_pk AND d.n > b.n AND d.deleted_at IS NOT NULL) ELSE 0 END,
 		CASE WHEN h.last_n > b.n THEN (
 			SELECT f.seq FROM messages f WHERE f.room_pk = r.room_pk AND f.seq > coalesce(p.seq, 0) AND f.n > b.n AND f.deleted_at IS NULL
-			ORDER BY f.seq LIMIT 1) END`
+			ORDER BY f.seq LIMIT 1) END,
+		coalesce(l.level, 'all')`
 	sqlRoomViewJoins = `
 		LEFT JOIN room_heads h ON h.room_pk = r.room_pk
 		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2 AND p.tenant_id = $1
 		CROSS JOIN LATERAL (SELECT greatest(p.n, h.first_n - 1, CASE WHEN r.history = 'joined' THEN (
 			SELECT o.n FROM messages o WHERE o.room_pk = r.room_pk AND o.at < coalesce(m.joined_at, now()) AND o.n IS NOT NULL
-			ORDER BY o.at DESC, o.seq DESC LIMIT 1) END) AS n) AS b`
+			ORDER BY o.at DESC, o.seq DESC LIMIT 1) END) AS n) AS b
+		LEFT JOIN notify_levels l ON l.room_pk = r.room_pk AND l.user_id = $2 AND l.tenant_id = $1`
 	sqlMyRooms = sqlRoomViewColumns + `
 		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
 		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.room_id > $3
@@ -69,7 +72,7 @@ func scanRoomView(row pgx.CollectableRow) (roomView, error) {
 	var state tenant.MemberState
 	var lastN, readN, deleted int64
 	var first *uint64
-	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &lastN, &readN, &v.Last, &v.Read, &v.Mentions, &deleted, &first)
+	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &lastN, &readN, &v.Last, &v.Read, &v.Mentions, &deleted, &first, &v.Notify)
 	if state != tenant.Joined {
 		v.Role = ""
 	}

@@ -246,6 +246,9 @@ func (s *Service) follow(ctx context.Context, tx Tx, c standing, m Member) error
 	if m.State != Invited {
 		return nil
 	}
+	if blocked, err := tx.Blocked(ctx, c.room.Tenant, m.User, c.by.user); err != nil || blocked {
+		return err // he wants to hear nothing of the one who invites him
+	}
 	return tellLater(ctx, tx, c.room.Tenant, m.User, "invited", NoticeInvited{m.Room, c.by.user})
 }
 

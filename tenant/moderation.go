@@ -97,6 +97,82 @@ func (s *Service) Unban(ctx context.Context, a Actor, t TenantID, r RoomID, u Us
 	return err
 }
 
+// Mute lets a user post nothing in a room for a term; he still reads.
+func (s *Service) Mute(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID, term Term, reason string) (Mute, error) {
+	f := faults{}
+	checkText(f, "reason", reason)
+	if err := f.err(); err != nil {
+		return Mute{}, err
+	}
+	m := Mute{Tenant: t, Room: r, User: u, Why: Muted, Since: s.clock(), Reason: reason}
+	var err error
+	if m.Until, err = term.end(m.Since); err != nil {
+		return Mute{}, err
+	}
+	return m, s.changeMute(ctx, a, t, r, u, "member.mute", m, func(tx Tx, c standing) error {
+		if err := c.mayTouch(); err != nil {
+			return err
+		}
+		return s.mute(ctx, tx, m)
+	})
+}
+
+// Unmute lets a user post again who was muted in a room.
+func (s *Service) Unmute(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID) error {
+	return s.changeMute(ctx, a, t, r, u, "member.unmute", nil, func(tx Tx, _ standing) error {
+		err := s.unmute(ctx, tx, t, r, u)
+		if errors.Is(err, ErrNotFound) {
+			return NotFound("mute")
+		}
+		return err
+	})
+}
+
+func (s *Service) changeMute(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID, action string, after any, change func(Tx, standing) error) error {
+	now := s.clock()
+	err := s.inRoom(ctx, a, t, r, powerModerate, func(tx Tx, _ Tenant, room Room, by footing) (err error) {
+		c := standing{room: room, by: by, now: now}
+		if c.user, err = activeUser(ctx, tx, t, u); err != nil {
+			return err
+		}
+		if c.before, err = membershipOf(ctx, tx, room, u); err != nil {
+			return err
+		}
+		if room.Kind == Direct {
+			return Errorf(CodeForbidden, "nobody is muted in a direct room; users block each other")
+		}
+		if err := change(tx, c); err != nil {
+			return err
+		}
+		e := Event{Event: EventMuted, By: string(by.user), User: u, On: new(after != nil)}
+		if m, ok := after.(Mute); ok {
+			e.Until, e.Reason = m.Until, m.Reason
+		}
+		if err := tx.Announce(ctx, t, r, e); err != nil {
+			return err
+		}
+		return audit(ctx, tx, a, now, t, action, c.object(), nil, after)
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.accounts.Push(ctx, t); err != nil { // the claims close his posting subject
+		return later("the change is kept", err)
+	}
+	return nil
+}
+
+// Mutes lists who is muted in a room by user id.
+func (s *Service) Mutes(ctx context.Context, a Actor, t TenantID, r RoomID, p Page) ([]Mute, error) {
+	if err := s.mayList(ctx, a, t, p); err != nil {
+		return nil, err
+	}
+	if _, err := s.store.Room(ctx, t, r); err != nil {
+		return nil, err
+	}
+	return s.store.Mutes(ctx, t, r, p)
+}
+
 // EndStanding tidies away a ban or an invitation that has ended: nobody counts it any more, but the
 // user's open connections may lack what he has again.
 func (s *Service) EndStanding(ctx context.Context, j EndStanding) error {

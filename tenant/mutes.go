@@ -14,12 +14,13 @@ import (
 // claims map away the posts of the newest mutes; the projector refuses what the others still
 // store, and the service what comes over HTTP.
 type Mute struct {
-	Tenant TenantID
-	Room   RoomID // empty: in all rooms
-	User   UserID
-	Why    MuteReason
-	Since  time.Time // of messages that no longer count
-	Until  time.Time // zero: until it is lifted
+	Tenant TenantID   `json:"-"`
+	Room   RoomID     `json:"-"` // empty: in all rooms
+	User   UserID     `json:"user"`
+	Why    MuteReason `json:"why"`
+	Since  time.Time  `json:"since"`          // of messages that no longer count
+	Until  time.Time  `json:"until,omitzero"` // zero: until it is lifted
+	Reason string     `json:"reason,omitempty"`
 }
 
 // MuteReason is what the muted user is told: in the name of the subject that his posts are

@@ -337,6 +337,13 @@ func (s *Service) OpenDirect(ctx context.Context, t TenantID, u, other UserID) (
 	if err != nil {
 		return Room{}, err
 	}
+	blocked, err := s.store.BlockedBetween(ctx, t, u, other)
+	if err != nil {
+		return Room{}, err
+	}
+	if blocked {
+		return Room{}, ErrBlocked
+	}
 	room, err := s.store.Room(ctx, t, id)
 	if !errors.Is(err, ErrNotFound) {
 		return room, err

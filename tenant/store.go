@@ -17,6 +17,10 @@ type Reader interface {
 	Rooms(ctx context.Context, t TenantID, p Page) ([]Room, error)
 	Membership(ctx context.Context, t TenantID, r RoomID, u UserID) (Membership, error)
 	Members(ctx context.Context, t TenantID, r RoomID, p Page) ([]Member, error)
+	Mutes(ctx context.Context, t TenantID, r RoomID, p Page) ([]Mute, error)
+	BlockedBetween(ctx context.Context, t TenantID, u, other UserID) (bool, error)       // one blocks the other
+	Blocks(ctx context.Context, t TenantID, u UserID) ([]UserID, error)                  // the first 1,000
+	Reports(ctx context.Context, t TenantID, p Page) ([]Report, error)                   // newest first
 	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error)            // newest first
 	Refusals(ctx context.Context, t TenantID, p Page) ([]Refusal, error)                 // newest first
 	Credential(ctx context.Context, t TenantID, nkey string) (Credential, error)         // also a revoked one
@@ -85,6 +89,13 @@ type Tx interface {
 	PutMute(ctx context.Context, m Mute) error                                             // inserts or replaces
 	DeleteMute(ctx context.Context, t TenantID, r RoomID, u UserID) error
 	DeleteEndedMutes(ctx context.Context, t TenantID) (int64, error)
+
+	CountPins(ctx context.Context, t TenantID, r RoomID) (int64, error)
+	SetPin(ctx context.Context, t TenantID, r RoomID, seq uint64, by UserID, at time.Time, on bool) (changed bool, err error)
+	Blocked(ctx context.Context, t TenantID, u, other UserID) (bool, error) // u blocks other
+	SetBlock(ctx context.Context, t TenantID, u, blocked UserID, at time.Time, on bool) (changed bool, err error)
+	InsertReport(ctx context.Context, t TenantID, r Report) (fresh bool, err error) // a second one of the same user is not
+	Moderators(ctx context.Context, t TenantID, r RoomID, most int) ([]UserID, error)
 
 	// Announce lets a room tell of a change, in the order of such changes, once it is
 	// committed: see PublishEvents.

@@ -1,0 +1,66 @@
+package chat
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+)
+
+type pinRequest struct {
+	Room string `json:"room"`
+	Seq  uint64 `json:"seq"`
+	On   *bool  `json:"on"` // absent: true
+}
+
+func (c *Chat) opPin(ctx context.Context, who caller, q pinRequest) (any, error) {
+	room, m, err := c.message(ctx, who, q.Room, q.Seq)
+	if err != nil {
+		return nil, err
+	}
+	on := q.On == nil || *q.On
+	if on && !m.Deleted.IsZero() {
+		return nil, errDeleted
+	}
+	return done(c.rooms.Pin(ctx, who.actor(), who.tenant, room.id, q.Seq, on))
+}
+
+type pinsAnswer struct {
+	okay
+	Messages []tenant.Message `json:"messages"` // last pinned first
+}
+
+const sqlPins = `SELECT ` + sqlMessageColumns + ` FROM pins p JOIN messages m USING (room_pk, seq)
+	WHERE p.room_pk = $1 AND m.deleted_at IS NULL AND m.at >= coalesce($2, '-infinity'::timestamptz) ORDER BY p.pinned_at DESC, m.seq DESC`
+
+func (c *Chat) opPins(ctx context.Context, who caller, q roomRequest) (any, error) {
+	room, err := c.readable(ctx, who.tenant, q.Room, who.user)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.pool.Query(ctx, sqlPins, room.pk, timeOrNil(room.since))
+	messages, err := collect(rows, err, func(row pgx.CollectableRow) (tenant.Message, error) {
+		m, _, err := scanMessage(row)
+		return m, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pinsAnswer{okay: yes, Messages: messages}, nil
+}
+
+type reportRequest struct {
+	Room   string `json:"room"`
+	Seq    uint64 `json:"seq"`
+	Reason string `json:"reason"`
+}
+
+// opReport shows a message to the moderators of its room.
+func (c *Chat) opReport(ctx context.Context, who caller, q reportRequest) (any, error) {
+	room, m, err := c.message(ctx, who, q.Room, q.Seq)
+	if err != nil {
+		return nil, err
+	}
+	return done(c.rooms.Report(ctx, who.tenant, who.user, tenant.Report{Room: room.id, Seq: m.Seq, Sender: m.Sender, Reason: q.Reason}))
+}
