@@ -69,10 +69,8 @@ func (p *projector) committed(l *line, r run, d ruling) {
 	p.chat.metrics.projected.Add(float64(len(d.rows)))
 	p.chat.metrics.doubles.Add(float64(d.doubles))
 	for _, r := range d.rows {
-		for _, u := range r.body.Mentions {
-			if to := tenant.UserID(u); to != r.sender {
-				p.chat.notify(l.account, to, "mention", mentionNotice{Room: r.room.id, Seq: r.msg.seq, By: r.sender})
-			}
+		for _, to := range r.told {
+			p.chat.notify(l.account, to, "mention", mentionNotice{Room: r.room.id, Seq: r.msg.seq, By: r.sender})
 		}
 	}
 	for _, f := range d.refused {
@@ -108,8 +106,11 @@ func createRooms(ctx context.Context, tx pgx.Tx, t tenant.TenantID, d ruling) er
 
 const (
 	sqlInsertMembers = `INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at)
-		SELECT room_pk, $1, user_id, 'member', 'joined', $4 FROM unnest($2::bigint[], $3::text[]) AS m (room_pk, user_id)
-		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET state = 'joined' WHERE members.state = 'invited'`
+		SELECT room_pk, $1, user_id, 'member', 'joined', at FROM unnest($2::bigint[], $3::text[], $4::timestamptz[]) AS m (room_pk, user_id, at)
+		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE
+		SET state = 'joined', joined_at = excluded.joined_at, until = NULL, reason = '', role = CASE
+			WHEN members.state = 'invited' AND (members.until IS NULL OR members.until > now()) THEN members.role ELSE excluded.role END
+		WHERE members.state = 'invited' OR members.until <= now()`
 	sqlInsertMessages = `INSERT INTO messages
 			(room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event, target)
 		SELECT room_pk, seq, nullif(n, 0), sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb, event::jsonb, nullif(target, 0)
@@ -136,10 +137,11 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 	if len(d.joins) > 0 {
 		var pks []int64
 		var users []tenant.UserID
+		var ats []time.Time
 		for _, j := range d.joins {
-			pks, users = append(pks, f.rooms[j.room].pk), append(users, j.user)
+			pks, users, ats = append(pks, f.rooms[j.room].pk), append(users, j.user), append(ats, j.at)
 		}
-		q.Queue(sqlInsertMembers, l.tenant, pks, users, time.Now().UTC())
+		q.Queue(sqlInsertMembers, l.tenant, pks, users, ats)
 	}
 	if len(d.rows) > 0 {
 		d.writeMessages(q)
@@ -147,6 +149,7 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 		f.writeTargets(q, l)
 		d.writeHeads(q, f)
 		d.writePosters(q, l.tenant, f)
+		f.restraints.write(q, l.tenant, f)
 	}
 	if len(d.refused) > 0 {
 		var seqs []uint64

@@ -50,12 +50,14 @@ type asked struct {
 	seenRooms, seenBy, seenIDs []string
 	targetRooms                []string
 	targetSeqs                 []uint64
+	posterRooms, posters       []string
+	mentions                   bool // the batch has some
 }
 
 func keysOf(batch []candidate) asked {
 	var a asked
 	rooms, users, members, seen := map[string]bool{}, map[string]bool{}, map[pair]bool{}, map[onceKey]bool{}
-	targets := map[targetKey]bool{}
+	targets, posters := map[targetKey]bool{}, map[pair]bool{}
 	add := func(set map[string]bool, list *[]string, s string) {
 		if !set[s] {
 			set[s] = true
@@ -70,6 +72,10 @@ func keysOf(batch []candidate) asked {
 		add(rooms, &a.rooms, room)
 		if !c.system() {
 			add(users, &a.users, c.post.Sender)
+			if p := (pair{c.post.Room, tenant.UserID(c.post.Sender)}); !posters[p] {
+				posters[p] = true
+				a.posterRooms, a.posters = append(a.posterRooms, room), append(a.posters, c.post.Sender)
+			}
 		}
 		if low, high, direct := c.post.Room.Pair(); direct {
 			add(users, &a.users, string(low))
@@ -78,6 +84,7 @@ func keysOf(batch []candidate) asked {
 		if c.post.Kind == tenant.Open {
 			a.member(members, room, c.post.Sender)
 		}
+		a.mentions = a.mentions || len(c.body.Mentions) > 0
 		for _, u := range c.body.Mentions {
 			add(users, &a.users, u)
 			a.member(members, room, u)
@@ -107,6 +114,7 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	f = &facts{
 		rooms: map[tenant.RoomID]*roomFact{}, active: map[tenant.UserID]bool{},
 		members: map[pair]tenant.MemberState{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{}, targets: map[targetKey]*target{},
+		restraints: newRestraints(),
 	}
 	for i, seq := range a.targetSeqs {
 		f.targets[targetKey{tenant.RoomID(a.targetRooms[i]), seq}] = nil
@@ -127,6 +135,11 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	q.Queue(sqlUsers, l.tenant, a.users).Query(f.scanUsers)
 	q.Queue(sqlMembers, l.tenant, a.memberRooms, a.memberUsers).Query(f.scanMembers)
 	q.Queue(sqlMutes, l.tenant, a.users).Query(f.scanMutes)
+	q.Queue(sqlSlow, l.tenant, a.posterRooms, a.posters).Query(f.scanSlow)
+	q.Queue(sqlBlockedPairs, l.tenant, a.users).Query(f.scanBlocked)
+	if a.mentions {
+		q.Queue(sqlSilenced, l.tenant, a.rooms, a.users).Query(f.scanSilenced)
+	}
 	q.Queue(sqlSeen, l.tenant, a.seenRooms, a.seenBy, a.seenIDs).Query(f.scanSeen)
 	if len(a.targetSeqs) > 0 {
 		q.Queue(sqlTargets, l.tenant, a.targetRooms, a.targetSeqs).Query(f.scanTargets)

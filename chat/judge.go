@@ -59,6 +59,7 @@ type facts struct {
 	mutes    map[pair]mute    // without a room: in all
 	seen     map[onceKey]bool // messages that are there already
 	targets  map[targetKey]*target
+	restraints
 }
 
 // A mute keeps a user's posts from counting that were stored from since to until.
@@ -80,7 +81,8 @@ type row struct {
 	id     string
 	msg    *stored
 	body   body
-	target uint64 // of an event: the message that it is about
+	target uint64          // of an event: the message that it is about
+	told   []tenant.UserID // of the mentioned, who get a notice
 }
 
 type refusal struct {
@@ -95,9 +97,15 @@ type ruling struct {
 	rows    []row
 	refused []refusal
 	created []*roomFact // direct rooms
-	joins   []pair
+	joins   []joining
 	doubles int
 	erased  bool // something is to be erased from the stream
+}
+
+// A joining makes a member of who posts.
+type joining struct {
+	pair
+	at time.Time
 }
 
 // candidate is a message with its subject and its body parsed.
@@ -172,6 +180,12 @@ func check(f *facts, c candidate, doom bool) string {
 		return code
 	}
 	if code := checkMutes(f, c); code != "" {
+		return code
+	}
+	if f.seen[onceKey{c.post.Room, c.post.Sender, c.id}] {
+		return "" // stored before, and no new post to be held back
+	}
+	if code := f.restraints.check(c); code != "" {
 		return code
 	}
 	if int64(len(c.msg.data)) > f.limits.MessageBytes {
@@ -261,7 +275,8 @@ func (d *ruling) admit(f *facts, c candidate) (code string) {
 	c.body.Mentions = f.readers(room, c.body.Mentions)
 	room.lastN++
 	room.touched, room.lastSeq, room.lastAt = true, c.msg.seq, c.msg.at
-	d.rows = append(d.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: c.body})
+	d.rows = append(d.rows, row{room: room, n: room.lastN, sender: sender, id: c.id, msg: c.msg, body: c.body, told: f.audience(room.id, sender, c.body.Mentions)})
+	f.posted(c)
 	if k := (targetKey{room.id, c.msg.seq}); f.asked(k) {
 		f.targets[k] = &target{room: room, seq: k.seq, number: room.lastN, thread: c.body.Thread}
 	}
@@ -269,7 +284,7 @@ func (d *ruling) admit(f *facts, c candidate) (code string) {
 		f.reply(targetKey{room.id, c.body.Thread}, room, 1)
 	}
 	if room.kind == tenant.Open && f.active[sender] {
-		d.join(f, room.id, sender)
+		d.join(f, room.id, sender, c.msg.at)
 	}
 	return ""
 }
@@ -306,17 +321,17 @@ func (d *ruling) create(f *facts, c candidate) *roomFact {
 	f.rooms[room.id] = room
 	d.created = append(d.created, room)
 	low, high, _ := room.id.Pair()
-	d.join(f, room.id, low)
-	d.join(f, room.id, high)
+	d.join(f, room.id, low, c.msg.at)
+	d.join(f, room.id, high, c.msg.at)
 	return room
 }
 
 // join makes a member of a poster who is none. A ban stays.
-func (d *ruling) join(f *facts, room tenant.RoomID, u tenant.UserID) {
+func (d *ruling) join(f *facts, room tenant.RoomID, u tenant.UserID, at time.Time) {
 	p := pair{room, u}
 	if state := f.members[p]; state == "" || state == tenant.Invited {
 		f.members[p] = tenant.Joined
-		d.joins = append(d.joins, p)
+		d.joins = append(d.joins, joining{p, at})
 	}
 }
 

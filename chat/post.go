@@ -56,6 +56,9 @@ func (c *Chat) Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as 
 	if err = c.checkThread(ctx, room, m.Thread); err != nil {
 		return 0, err
 	}
+	if err = c.paced(ctx, who, room); err != nil {
+		return 0, err
+	}
 	return c.publish(ctx, who, room, d)
 }
 

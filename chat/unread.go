@@ -23,7 +23,7 @@ type roomView struct {
 	Last     uint64        `json:"last"`     // sequence of the newest message
 	Read     uint64        `json:"read"`     // sequence of the newest that he read
 	First    uint64        `json:"first_unread,omitzero"`
-	Notify   notifyLevel   `json:"notify,omitzero"` // what he wants to be told
+	Notify   notifyLevel   `json:"notify,omitzero"` // what he wants to be told; absent: all
 }
 
 const (
@@ -39,7 +39,7 @@ const (
 		CASE WHEN h.last_n > b.n THEN (
 			SELECT f.seq FROM messages f WHERE f.room_pk = r.room_pk AND f.seq > coalesce(p.seq, 0) AND f.n > b.n AND f.deleted_at IS NULL
 			ORDER BY f.seq LIMIT 1) END,
-		coalesce(l.level, 'all')`
+		coalesce(l.level, '')`
 	sqlRoomViewJoins = `
 		LEFT JOIN room_heads h ON h.room_pk = r.room_pk
 		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2 AND p.tenant_id = $1
