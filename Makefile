@@ -36,9 +36,15 @@ run: go deps build ## build and run Parley on this machine; ARGS="--http 127.0.0
 
 .PHONY: test
 test: go deps ## vet and run all tests
-	@deploy/install-deps.sh node
+	@deploy/install-deps.sh node chromium
+	@npm ci --prefix console/ui/web --ignore-scripts --no-audit --no-fund --silent
 	$(GO) vet ./...
 	$(GO) test -p $(TESTPROCS) -timeout $(TESTTIME) ./...
+
+.PHONY: generate
+generate: go ## bundle the console's scripts and styles anew (needs node; what it makes is committed)
+	@deploy/install-deps.sh node
+	$(GO) generate ./console/ui
 
 .PHONY: test/race
 test/race: go deps ## run all tests under the race detector

@@ -5,6 +5,7 @@
 package console
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"log/slog"
@@ -31,6 +32,7 @@ type Service interface {
 	Rooms
 	Members
 	Watch
+	Insight
 }
 
 // Config of the console. All fields but Web are required.
@@ -133,4 +135,10 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 		// The server's own answer to OPTIONS * lacks the security headers.
 		DisableGeneralOptionsHandler: true,
 	}
+}
+
+// Insight is what the pages of a tenant show beside the API's lists.
+type Insight interface {
+	Summary(ctx context.Context, a tenant.Actor, t tenant.TenantID) (tenant.Summary, error)
+	RoomsOf(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, p tenant.Page) ([]tenant.UserRoom, error)
 }

@@ -23,6 +23,12 @@ type WebConfig struct {
 	PublicURL string         // required: where browsers find the console; links are made of it
 	NATSURL   string         // for snippets: where programs connect
 	WSURL     string         // for snippets and the chat page: where browsers connect
+	Live      Live           // nil: pages that wait for a message look now and then
+}
+
+// Live tells when more messages can be read.
+type Live interface {
+	Moved(account string, c tenant.Class) <-chan struct{}
 }
 
 // web is the console of people: pages made on the server.
@@ -59,6 +65,7 @@ func newWeb(c *console, conf WebConfig) (*web, error) {
 		w.mux.Handle(r.method+" "+r.path, w.handler(r))
 	}
 	w.mux.HandleFunc("GET /static/{hash}/{name}", serveStatic)
+	w.mux.HandleFunc("GET /sdk/parley.js", serveSDK)
 	return w, nil
 }
 
@@ -106,7 +113,6 @@ type request struct {
 	w      *web
 	who    *tenant.Principal // nil: nobody
 	tenant tenant.TenantID   // of the path
-	seat   tenant.SeatRole   // in that tenant
 	flash  string
 	call   *call
 }
@@ -418,7 +424,11 @@ func serveStatic(out http.ResponseWriter, r *http.Request) {
 		http.Error(out, "no such file", http.StatusNotFound)
 		return
 	}
-	out.Header().Set("Content-Type", a.Type)
 	out.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	serveAsset(out, r, a)
+}
+
+func serveAsset(out http.ResponseWriter, r *http.Request, a ui.Asset) {
+	out.Header().Set("Content-Type", a.Type)
 	http.ServeContent(out, r, "", time.Time{}, bytes.NewReader(a.Content))
 }

@@ -38,6 +38,8 @@ func (stand) Notify(context.Context, string, tenant.UserID, string, any) error {
 func (stand) Kick(context.Context, string, tenant.UserID, time.Time) (int, error) {
 	return 3, nil
 }
+func (stand) KickProof(context.Context, string, tenant.Proof) (int, error) { return 1, nil }
+func (stand) Conform(context.Context, tenant.Tenant) error                 { return nil }
 func (stand) Token(context.Context, tenant.Tenant, tenant.UserID, time.Time, time.Time) (tenant.Secret, error) {
 	return "the-secret-token", nil
 }

@@ -14,6 +14,10 @@ func do(path string, who audience, fn func(*request) (outcome, error)) route {
 	return route{method: http.MethodPost, path: path, who: who, do: fn}
 }
 
+func download(path string, who audience, fn func(*request, http.ResponseWriter) error) route {
+	return route{method: http.MethodGet, path: path, who: who, raw: fn}
+}
+
 // table holds every route of the web console.
 func (w *web) table() []route {
 	return []route{
@@ -37,5 +41,45 @@ func (w *web) table() []route {
 		do("/tenants/new", person, w.doNewTenant),
 
 		show("/t/{tenant}", seated, w.showOverview),
+		show("/t/{tenant}/connect", seated, w.showConnect),
+		do("/t/{tenant}/connect/snippet", seated, w.doSnippet),
+		show("/t/{tenant}/connect/wait", seated, w.showWait),
+
+		show("/t/{tenant}/rooms", seated, w.showRooms),
+		do("/t/{tenant}/rooms", seated, w.doNewRoom),
+		show("/t/{tenant}/rooms/{room}", seated, w.showRoom),
+		do("/t/{tenant}/rooms/{room}/title", seated, w.doRenameRoom),
+		do("/t/{tenant}/rooms/{room}/delete", seated, w.doDeleteRoom),
+		do("/t/{tenant}/rooms/{room}/members", seated, w.doPutMember),
+		do("/t/{tenant}/rooms/{room}/members/{user}/remove", seated, w.doRemoveMember),
+
+		show("/t/{tenant}/users", seated, w.showUsers),
+		do("/t/{tenant}/users", seated, w.doNewUser),
+		show("/t/{tenant}/users/{user}", seated, w.showUser),
+		do("/t/{tenant}/users/{user}/edit", seated, w.doEditUser),
+		do("/t/{tenant}/users/{user}/revoke", seated, w.doRevoke),
+		do("/t/{tenant}/users/{user}/restore", seated, w.doRestore),
+		do("/t/{tenant}/users/{user}/token", seated, w.doToken),
+		do("/t/{tenant}/users/{user}/creds", seated, w.doCreds),
+		do("/t/{tenant}/users/{user}/delete", seated, w.doDeleteUser),
+
+		show("/t/{tenant}/connections", seated, w.showConnections),
+		show("/t/{tenant}/connections/list", seated, w.showConnectionList),
+
+		show("/t/{tenant}/keys", seated, w.showKeys),
+		do("/t/{tenant}/keys", seated, w.doNewKey),
+		do("/t/{tenant}/keys/{key}/remove", seated, w.doRemoveKey),
+		show("/t/{tenant}/refusals", seated, w.showRefusals),
+		show("/t/{tenant}/audit", seated, w.showAudit),
+		download("/t/{tenant}/audit.csv", seated, w.exportAudit),
+
+		show("/t/{tenant}/people", seated, w.showPeople),
+		do("/t/{tenant}/people/invite", seated, w.doInvite),
+		do("/t/{tenant}/people/links/{link}/remove", seated, w.doUninvite),
+		do("/t/{tenant}/people/{person}/role", seated, w.doSetSeat),
+		do("/t/{tenant}/people/{person}/remove", seated, w.doRemoveSeat),
+		show("/t/{tenant}/settings", seated, w.showSettings),
+		do("/t/{tenant}/settings", seated, w.doSettings),
+		do("/t/{tenant}/delete", seated, w.doDeleteTenant),
 	}
 }

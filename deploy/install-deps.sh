@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what Parley needs beside Go and is missing: `install-deps.sh postgres` PostgreSQL's
 # server binaries, `install-deps.sh cc` a C compiler for the race detector, `install-deps.sh node`
-# node 20 and npm for the tests of the TypeScript SDK. It asks nothing, starts no service, does
-# nothing where all is there, and writes to stderr only.
+# node 20 and npm for the tests of the TypeScript SDK, `install-deps.sh chromium` the browser of the
+# console's tests. It asks nothing, starts no service, does nothing where all is there, and writes
+# to stderr only.
 set -euo pipefail
 exec 1>&2
 
@@ -22,6 +23,8 @@ has_postgres() {
 }
 
 has_node() { command -v npm >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0] >= 20' 2>/dev/null)" = true ]; }
+
+has_chromium() { [ -x /usr/bin/chromium ]; }
 
 has_cc() { command -v gcc >/dev/null || command -v cc >/dev/null; }
 
@@ -67,11 +70,12 @@ install_node() {
   has_node || die "node in PATH is older than 20: put $(npm prefix --global)/bin before it"
 }
 
-[ $# -gt 0 ] || die "usage: install-deps.sh postgres|cc|node ..."
+[ $# -gt 0 ] || die "usage: install-deps.sh postgres|cc|node|chromium ..."
 for need in "$@"; do
   case $need in
   postgres) has_postgres || install_postgres ;;
   node) has_node || install_node ;;
+  chromium) has_chromium || install_packages chromium fonts-dejavu-core fonts-noto-color-emoji ;;
   cc) has_cc || install_packages gcc libc6-dev ;;
   *) die "unknown: $need" ;;
   esac

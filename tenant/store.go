@@ -27,6 +27,8 @@ type Reader interface {
 	Credentials(ctx context.Context, t TenantID, u UserID, p Page) ([]Credential, error) // likewise
 	Keys(ctx context.Context, t TenantID, p Page) ([]Key, error)                         // not the removed ones
 	APIKey(ctx context.Context, id string) (Key, error)                                  // of a tenant that is not deleting; removed keys are not found
+	Summary(ctx context.Context, t TenantID) (Summary, error)
+	RoomsOf(ctx context.Context, t TenantID, u UserID, p Page) ([]UserRoom, error)
 }
 
 // Page asks for the items behind the one named After, in the order of their ids. The audit

@@ -72,7 +72,12 @@ type Field struct {
 	Optional     bool
 	Secret       bool // takes the secret behind the # of the address
 	Options      []Option
+	ID           string // sets it apart where a page has several forms with the name
+	Bare         bool   // the label is for those who don't see
 }
+
+// Key is the id of the field's element without its prefix.
+func (f Field) Key() string { return f.Name + f.ID }
 
 // An Option is one choice of a Field.
 type Option struct{ Value, Label string }
@@ -167,6 +172,12 @@ func Static(path string) (Asset, bool) {
 	return Asset{kinds[base[strings.LastIndexByte(base, '.')+1:]], content}, true
 }
 
+// SDK returns the TypeScript SDK as one script.
+func SDK() Asset {
+	a, _ := Static(assets["sdk.js"]) // it is embedded
+	return a
+}
+
 var templates = parse()
 
 // parse gives each page a set of its own: all of them call their middle "main".
@@ -206,7 +217,7 @@ var functions = template.FuncMap{
 	"static": func(name string) string { return assets[name] },
 	"num":    groupedInt,
 	"entry":  func(area, name, url, label string) entry { return entry{URL: url, Label: label, Current: area == name} },
-	"bytes":  byteSize,
+	"bytes":  ByteSize,
 	"ms":     func(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) },
 	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"when":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05 UTC") },
@@ -228,7 +239,8 @@ func groupedInt(n int64) string {
 	return s
 }
 
-func byteSize(n int64) string {
+// ByteSize is a size as people read it: 1.5 KiB.
+func ByteSize(n int64) string {
 	const units = "KMGTP"
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)

@@ -39,8 +39,50 @@ var samples = []View{
 	&NewTenant{Page: frame, Form: form},
 	&Failure{Page: frame, Heading: hostile, Message: hostile, Remedy: hostile, Link: Option{"/", hostile}, Request: hostile},
 	&Insecure{Page: frame},
-	&Overview{Page: frame, ID: "acme", Account: hostile, Connections: 12345},
+	&Overview{
+		Page: frame, ID: "acme", Account: hostile, Fresh: true, Events: []AuditRow{audit},
+		Tiles: []Tile{{Label: hostile, Value: 12345, Most: 20000, Link: "/x", Note: hostile}, {Label: "b", Value: 1}},
+		Lines: []Chart{{Title: hostile, Label: hostile, At: []int64{1, 2}, Values: []int64{3, 4}}},
+	},
+	&Connect{
+		Page: frame, ID: "acme", Checks: []Check{{true, hostile, hostile}, {false, hostile, hostile}}, Room: hostile,
+		Tabs: []Tab{{hostile, "/x", true}, {hostile, "/y", false}}, Snippet: form, Wait: "/w",
+	},
+	Snippets{Lead: hostile, Parts: []Snippet{{hostile, hostile}}, Expires: noon},
+	Waiting{First: &FirstMessage{Sender: hostile, Text: hostile, At: noon, Took: time.Millisecond, Tenant: "acme", User: "alice"}},
+	&Rooms{Page: frame, ID: "acme", Search: search, Pager: pager, New: form, Open: true, May: true, Rows: []RoomRow{{"/r", "lobby", hostile, hostile, hostile, "frozen", 3}}},
+	&Room{
+		Page: frame, Base: "/t/acme", ID: "lobby", Kind: "open", Class: hostile, State: "frozen", Since: noon, Pager: pager, Add: form, Rename: form,
+		Older: "/o", Newest: "/n", Delete: button, Actions: []Button{button}, May: true,
+		Members:  []MemberRow{{Link: "/u", ID: hostile, Name: hostile, Role: hostile, State: "invited", Since: noon, Change: form, Remove: button}},
+		Messages: []MessageRow{{Seq: 1, Sender: hostile, Text: hostile, At: noon, Edited: true, Replies: 2, Reactions: []string{hostile}, Remove: &button}, {Event: hostile}, {Deleted: true}},
+	},
+	&Users{Page: frame, ID: "acme", Search: search, Pager: pager, New: form, Open: true, May: true, Rows: []UserRow{{"/u", hostile, hostile, hostile, hostile}}},
+	&User{
+		Page: frame, Base: "/t/acme", ID: hostile, Name: hostile, Kind: hostile, Status: "revoked", Reason: hostile, ExternalID: hostile, Since: noon,
+		Connections: connections, Rooms: []UserRoomRow{{"/r", hostile, hostile, hostile, hostile, "banned"}}, More: "/m",
+		Revoke: &form, Restore: &button, Token: &form, Creds: &form, Edit: &form, Delete: &button,
+	},
+	&Secret{Page: frame, Heading: hostile, Lead: hostile, Name: hostile, Text: hostile, Note: hostile, Back: Option{"/b", hostile}},
+	connections,
+	&Live{Page: frame, List: connections},
+	&Keys{Page: frame, Search: search, Pager: pager, New: form, May: true, Rows: []KeyRow{{ID: hostile, Name: hostile, Kind: hostile, Detail: hostile, Since: noon, Used: noon, Remove: button}}},
+	&Refusals{Page: frame, Base: "/t/acme", Search: search, Pager: pager, Rows: []RefusalRow{{noon, hostile, hostile, hostile, hostile, hostile}}},
+	&Audit{Page: frame, Lead: hostile, Search: search, Pager: pager, Export: "/e", Rows: []AuditRow{audit}},
+	&People{
+		Page: frame, Invite: form, May: true, Visits: []Visit{{hostile, noon}},
+		Seats:       []SeatRow{{Email: hostile, Name: hostile, Role: hostile, Since: noon, You: true, Change: &form, Remove: &button}},
+		Invitations: []LinkRow{{Role: hostile, By: hostile, Until: noon, Back: &button}},
+	},
+	&Settings{Page: frame, ID: "acme", Account: hostile, Since: noon, Form: form, Limits: []Tile{{Label: hostile, Value: 3}, {Label: "b", Note: hostile}}, Delete: &form, May: true},
 }
+
+var (
+	audit       = AuditRow{At: noon, Actor: hostile, Action: hostile, Object: hostile, Before: hostile, After: hostile}
+	search      = Search{Action: "/s", Query: hostile, Label: hostile}
+	pager       = Pager{First: "/f", Next: "/n"}
+	connections = Connections{Base: "/t/acme", Again: "/a", More: 7, At: noon, Rows: []ConnectionRow{{"/u", hostile, hostile, hostile, hostile, noon}}}
+)
 
 func TestEveryTemplateIsFilledAndEscaped(t *testing.T) {
 	t.Parallel()
@@ -77,7 +119,8 @@ func TestEveryTemplateIsFilledAndEscaped(t *testing.T) {
 // TestEveryEmptyViewRenders shows that lists may be empty.
 func TestEveryEmptyViewRenders(t *testing.T) {
 	t.Parallel()
-	for _, v := range []View{&Login{}, &Join{}, LinkInfo{Error: "x"}, &Account{}, &Home{}, &Failure{}, &Overview{}} {
+	for _, v := range []View{&Login{}, &Join{}, LinkInfo{Error: "x"}, &Account{}, &Home{}, &Failure{}, &Overview{}, &Connect{}, Snippets{Error: "x"}, Waiting{},
+		&Rooms{}, &Room{}, &Users{}, &User{}, Connections{}, &Live{}, &Keys{}, &Refusals{}, &Audit{}, &People{}, &Settings{}} {
 		if err := Render(&bytes.Buffer{}, v); err != nil {
 			t.Errorf("%s: %v", v.template(), err)
 		}
@@ -92,7 +135,7 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1 KiB", 1536: "1.5 KiB", 1 << 30: "1 GiB"} {
-		if got := byteSize(n); got != want {
+		if got := ByteSize(n); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

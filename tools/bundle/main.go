@@ -26,14 +26,16 @@ func main() {
 }
 
 // entries are the files that pages load.
-var entries = []string{"app.js", "app.css", "chart.js", "icon.svg"}
+var entries = []string{"app.js", "app.css", "chart.js", "icon.svg", "sdk.js"}
 
 func run(ui string) error {
 	web := filepath.Join(ui, "web")
-	npm := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir, npm.Stdout, npm.Stderr = web, os.Stderr, os.Stderr
-	if err := npm.Run(); err != nil {
-		return fmt.Errorf("npm ci: %w", err)
+	for _, dir := range []string{web, filepath.Join(ui, "..", "..", "client", "js")} {
+		npm := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+		npm.Dir, npm.Stdout, npm.Stderr = dir, os.Stderr, os.Stderr
+		if err := npm.Run(); err != nil {
+			return fmt.Errorf("npm ci in %s: %w", dir, err)
+		}
 	}
 	options := api.BuildOptions{
 		Outdir: filepath.Join(ui, "static"), Bundle: true, Write: true, Format: api.FormatESModule,

@@ -26,6 +26,13 @@ document.addEventListener("click", (e) => {
   const button = e.target.closest("button[data-do]");
   if (!button) return;
   if (button.dataset.do === "copy") copy(button);
+  if (button.dataset.do === "download") {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([document.getElementById("secret").innerText], { type: "text/plain" }));
+    link.download = document.querySelector(".code[data-file]").dataset.file;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
   if (button.dataset.do === "menu") {
     const open = document.querySelector(".side").classList.toggle("open");
     button.setAttribute("aria-expanded", String(open));
@@ -51,4 +58,4 @@ function localTimes(root) {
 }
 localTimes(document);
 document.addEventListener("htmx:after:swap", () => localTimes(document));
-takeSecret();
+setTimeout(takeSecret); // behind htmx's own start, which hears the change

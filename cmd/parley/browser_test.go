@@ -1,0 +1,238 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/launcher"
+	"github.com/go-rod/rod/lib/proto"
+
+	"parley/internal/app"
+)
+
+// screenshots is where the tests leave pictures of the pages, for people to look at.
+const screenshots = "../../build/screenshots"
+
+// A window is one browser with its own cookies, on the console of a server.
+type window struct {
+	*rod.Page
+	t *testing.T
+	s *server
+}
+
+// chromium is Debian's, which deploy/install-deps.sh installs.
+func chromium(t *testing.T) *rod.Browser {
+	t.Helper()
+	const bin = "/usr/bin/chromium"
+	if _, err := os.Stat(bin); err != nil {
+		t.Fatalf("%s is missing: run deploy/install-deps.sh chromium", bin)
+	}
+	l := launcher.New().Bin(bin).NoSandbox(true).Leakless(false).Headless(true).
+		Set("disable-dev-shm-usage").Set("user-data-dir", t.TempDir())
+	url, err := l.Launch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := rod.New().ControlURL(url)
+	if err := b.Connect(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = b.Close() // its process is ended below whatever it says
+		l.Kill()
+		l.Cleanup()
+	})
+	return b
+}
+
+// window opens a window whose cookies are its own.
+func (s *server) window(b *rod.Browser) *window {
+	s.t.Helper()
+	own, err := b.Incognito()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p, err := own.Page(proto.TargetCreateTarget{URL: "about:blank"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w := &window{Page: p.Timeout(4 * patience), t: s.t, s: s}
+	w.wide(1280)
+	return w
+}
+
+func (w *window) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		if html, e := w.HTML(); e == nil {
+			w.t.Logf("the page is:\n%.4000s", html)
+		}
+		w.t.Fatal(err)
+	}
+}
+
+func (w *window) wide(pixels int) {
+	w.t.Helper()
+	w.must(w.SetViewport(&proto.EmulationSetDeviceMetricsOverride{Width: pixels, Height: 900, DeviceScaleFactor: 1, Mobile: false}))
+}
+
+func (w *window) open(path string) {
+	w.t.Helper()
+	if !strings.HasPrefix(path, "http") {
+		path = w.s.HTTP + path
+	}
+	w.must(w.Navigate(path))
+	w.must(w.WaitLoad())
+}
+
+// find waits for an element.
+func (w *window) find(selector string) *rod.Element {
+	w.t.Helper()
+	e, err := w.Timeout(patience).Element(selector)
+	if err != nil {
+		w.must(fmt.Errorf("wait for %s: %w", selector, err))
+	}
+	return e.CancelTimeout()
+}
+
+func (w *window) fill(name, text string) {
+	w.t.Helper()
+	e := w.find(`[name="` + name + `"]`)
+	w.must(e.SelectAllText())
+	w.must(e.Input(text))
+}
+
+// send clicks a button and waits for the page that it leads to.
+func (w *window) send(selector string) {
+	w.t.Helper()
+	button := w.find(selector)
+	loaded := w.WaitNavigation(proto.PageLifecycleEventNameLoad)
+	w.must(button.Click(proto.InputMouseButtonLeft, 1))
+	loaded()
+}
+
+// says waits until an element's text has a part.
+func (w *window) says(selector, part string) {
+	w.t.Helper()
+	if _, err := w.Timeout(patience).ElementR(selector, part); err != nil {
+		w.must(fmt.Errorf("wait for %q in %s: %w", part, selector, err))
+	}
+}
+
+// runSnippet runs a shell snippet as a process of its own, with parley in its PATH.
+func (s *server) runSnippet(text string) {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	program := fmt.Sprintf("#!/bin/sh\nexport %s=1\nexec %s \"$@\"\n", asParley, os.Args[0])
+	if err := os.WriteFile(filepath.Join(dir, "parley"), []byte(program), 0o700); err != nil { //nolint:gosec // a program
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command("bash", "-euc", text)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("run the snippet: %v\n%s", err, out)
+	}
+}
+
+// look takes a picture of a page at both widths, and finds faults: a page wider than its window, and
+// what axe calls serious.
+func (w *window) look(name, path string) {
+	w.t.Helper()
+	if path != "" {
+		w.open(path)
+	}
+	for _, width := range []int{1280, 390} {
+		w.wide(width)
+		v, err := w.Eval(`() => [document.documentElement.scrollWidth, innerWidth]`)
+		w.must(err)
+		if got, most := v.Value.Arr()[0].Int(), v.Value.Arr()[1].Int(); got > most {
+			w.t.Errorf("%s at %d pixels: got a page %d wide, want no horizontal scroll", name, width, got)
+		}
+		shot, err := w.Screenshot(true, nil)
+		w.must(err)
+		w.must(os.MkdirAll(screenshots, 0o755))                                                              //nolint:gosec // pictures of test data
+		w.must(os.WriteFile(filepath.Join(screenshots, fmt.Sprintf("%s-%d.png", name, width)), shot, 0o644)) //nolint:gosec // see above
+	}
+	w.wide(1280)
+	w.accessible(name)
+}
+
+// accessible runs axe over a page.
+func (w *window) accessible(name string) {
+	w.t.Helper()
+	source, err := os.ReadFile("../../console/ui/web/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		w.t.Fatalf("axe is missing: run npm ci in console/ui/web (%v)", err)
+	}
+	w.must(func() error { _, err := w.Eval("() => {" + string(source) + "}"); return err }())
+	v, err := w.Eval(`async () => JSON.stringify((await axe.run()).violations
+		.filter(v => v.impact === "serious" || v.impact === "critical")
+		.map(v => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map(n => n.html)})))`)
+	w.must(err)
+	var faults []json.RawMessage
+	w.must(json.Unmarshal([]byte(v.Value.Str()), &faults))
+	for _, f := range faults {
+		w.t.Errorf("%s: axe finds %s", name, f)
+	}
+}
+
+// signUp goes the way of the first operator: from the printed link to his first page.
+func (w *window) signUp() {
+	w.t.Helper()
+	link, err := os.ReadFile(filepath.Join(w.s.data, app.OperatorLinkFile))
+	w.must(err)
+	w.open(strings.TrimSpace(string(link)))
+	w.says("#link-info", "operator")
+	w.look("join", "")
+	w.fill("email", "ada@example.com")
+	w.fill("name", "Ada Lovelace")
+	w.fill("password", "correct horse battery")
+	w.send("article button[type=submit]")
+}
+
+func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
+	s := serve(t)
+	w := s.window(chromium(t))
+	w.open("/")
+	w.says("h1", "Log in")
+	w.look("login", "")
+	w.signUp()
+	w.says("h1", "Your tenants")
+	w.look("home-empty", "")
+	w.open("/tenants/new")
+	w.look("new-tenant", "")
+	w.fill("name", "Acme Chat")
+	w.send("article button[type=submit]")
+	w.says("h1", "Get connected")
+	w.find("#snippets .code code")
+	w.look("connect-waiting", "")
+	w.find("#snippets .code code")
+	snippet, err := w.find("#snippets .code code").Text()
+	w.must(err)
+	s.runSnippet(snippet)
+	w.says("#arrived", "It works")
+	w.says("#arrived", "ms")
+	w.look("connect-arrived", "")
+
+	for _, p := range []struct{ name, path string }{
+		{"home", "/"}, {"account", "/account"}, {"overview", "/t/acme-chat"},
+		{"connect-browser", "/t/acme-chat/connect?via=browser"}, {"connect-http", "/t/acme-chat/connect?via=http"},
+		{"rooms", "/t/acme-chat/rooms"}, {"room", "/t/acme-chat/rooms/lobby"}, {"users", "/t/acme-chat/users"}, {"user", "/t/acme-chat/users/alice"},
+		{"connections", "/t/acme-chat/connections"}, {"keys", "/t/acme-chat/keys"}, {"refusals", "/t/acme-chat/refusals"},
+		{"audit", "/t/acme-chat/audit"}, {"people", "/t/acme-chat/people"}, {"settings", "/t/acme-chat/settings"}, {"nothing", "/t/other"},
+	} {
+		w.look(p.name, p.path)
+	}
+	w.open("/t/acme-chat/users/alice")
+	w.fill("reason", "left the company")
+	w.send("button.danger")
+	w.says(".note.good", "alice is out")
+	w.look("user-revoked", "")
+}

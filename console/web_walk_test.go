@@ -1,0 +1,237 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"parley/tenant"
+)
+
+// A step is what a POST of a tenant's page sends, and the least role that may do it.
+type step struct {
+	least  tenant.SeatRole
+	fields []string
+	status int // 0: a redirect
+}
+
+// steps has every POST of tenants' pages; TestWalk fails where one is missing.
+var steps = map[string]step{
+	"/t/{tenant}/connect/snippet":                    {tenant.SeatDeveloper, nil, 200},
+	"/t/{tenant}/rooms":                              {tenant.SeatAdmin, []string{"id", "hall", "kind", "open"}, 0},
+	"/t/{tenant}/rooms/{room}/title":                 {tenant.SeatAdmin, []string{"title", "Hall"}, 0},
+	"/t/{tenant}/rooms/{room}/delete":                {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/rooms/{room}/members":               {tenant.SeatAdmin, []string{"user", "alice", "role", "member"}, 0},
+	"/t/{tenant}/rooms/{room}/members/{user}/remove": {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/users":                              {tenant.SeatAdmin, []string{"id", "carol"}, 0},
+	"/t/{tenant}/users/{user}/edit":                  {tenant.SeatAdmin, []string{"name", "Bobby"}, 0},
+	"/t/{tenant}/users/{user}/revoke":                {tenant.SeatModerator, []string{"reason", "left"}, 0},
+	"/t/{tenant}/users/{user}/restore":               {tenant.SeatModerator, nil, 0},
+	"/t/{tenant}/users/{user}/token":                 {tenant.SeatDeveloper, []string{"ttl", "1h"}, 200},
+	"/t/{tenant}/users/{user}/creds":                 {tenant.SeatAdmin, nil, 200},
+	"/t/{tenant}/users/{user}/delete":                {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/keys":                               {tenant.SeatAdmin, []string{"name", "backend", "scopes", "read"}, 200},
+	"/t/{tenant}/keys/{key}/remove":                  {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/people/invite":                      {tenant.SeatAdmin, []string{"role", "viewer"}, 200},
+	"/t/{tenant}/people/links/{link}/remove":         {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/people/{person}/role":               {tenant.SeatAdmin, []string{"role", "developer"}, 0},
+	"/t/{tenant}/people/{person}/remove":             {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/settings":                           {tenant.SeatAdmin, []string{"name", "Acme", "timezone", "UTC"}, 0},
+	"/t/{tenant}/delete":                             {tenant.SeatOwner, []string{"confirm", "acme"}, 0},
+}
+
+// A town is a site with the tenant acme, whose people are one for each role, and somebody else's tenant.
+type town struct {
+	*site
+	who  map[string]*surfer
+	path *strings.Replacer // fills the things of acme into paths
+}
+
+func newTown(t *testing.T) *town {
+	t.Helper()
+	s := newSite(t, tenant.SignUpOpen)
+	c := t.Context()
+	w := &town{site: s, who: map[string]*surfer{"nobody": s.surfer(), "operator": s.operator(), "owner": s.owner("acme"), "stranger": s.owner("other")}}
+	owner := w.who["owner"].principal().Actor()
+	for _, role := range tenant.SeatRoles[:4] {
+		link, _, err := s.people.Invite(c, owner, "acme", string(role))
+		s.must(err)
+		w.who[string(role)] = s.join(link, string(role)+"@example.com")
+	}
+	link, _, err := s.people.Invite(c, owner, "acme", "viewer")
+	s.must(err)
+	other := s.join(link, "somebody@example.com")
+	_, open, err := s.people.Invite(c, owner, "acme", "viewer")
+	s.must(err)
+	_, err = s.desk.PutMember(c, owner, "acme", "lobby", "bob", "member")
+	s.must(err)
+	key, _, err := s.desk.AddKey(c, owner, "acme", tenant.KeySpec{Kind: tenant.KeyAPI, Name: "k", Scopes: []tenant.Scope{tenant.ScopeRead}})
+	s.must(err)
+	w.path = strings.NewReplacer("{tenant}", "acme", "{room}", "lobby", "{user}", "bob", "{key}", key.ID,
+		"{link}", open.ID, "{person}", string(other.principal().Profile.ID), "{login}", "none", "{$}", "")
+	return w
+}
+
+// changes counts what was done to acme.
+func (w *town) changes() int {
+	w.t.Helper()
+	return w.count("SELECT count(*) FROM audit WHERE tenant_id IN ('acme', 'other')")
+}
+
+func (w *town) send(r route, who string) reply {
+	w.t.Helper()
+	path := w.path.Replace(r.path)
+	if r.method == http.MethodGet {
+		return w.who[who].get(path)
+	}
+	return w.who[who].post(path, steps[r.path].fields...)
+}
+
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	refuse := func(r route, who string, status int) {
+		t.Helper()
+		before := w.changes()
+		if got := w.send(r, who); got.status != status {
+			t.Errorf("%s %s as %s: got %d, want %d\n%.600s", r.method, r.path, who, got.status, status, got.body)
+		}
+		if after := w.changes(); after != before {
+			t.Errorf("%s %s as %s: got %d changes, want none", r.method, r.path, who, after-before)
+		}
+	}
+	for _, r := range w.web.routes {
+		if strings.HasSuffix(r.path, "/wait") || r.who == anybody {
+			continue // waits for a message; is for everybody
+		}
+		refuse(r, "nobody", http.StatusSeeOther)
+		if r.who == operator {
+			refuse(r, "owner", http.StatusNotFound)
+			continue
+		}
+		if r.who != seated {
+			continue
+		}
+		refuse(r, "stranger", http.StatusNotFound)
+		refuse(r, "operator", http.StatusNotFound) // who did not say why
+		s, known := steps[r.path]
+		if r.method == http.MethodGet {
+			for _, role := range tenant.SeatRoles {
+				refuse(r, string(role), http.StatusOK)
+			}
+			continue
+		}
+		if !known {
+			t.Errorf("the route %s is missing among the steps", r.path)
+			continue
+		}
+		for _, role := range tenant.SeatRoles {
+			if role == s.least {
+				break
+			}
+			status := http.StatusForbidden
+			if r.path == "/t/{tenant}/connect/snippet" {
+				status = http.StatusOK // a part of a page, which says so
+			}
+			refuse(r, string(role), status)
+		}
+	}
+}
+
+func TestWalkOfWhoMay(t *testing.T) {
+	t.Parallel()
+	for path, s := range steps {
+		t.Run(strings.ReplaceAll(path, "/", "_"), func(t *testing.T) {
+			t.Parallel()
+			w := newTown(t)
+			before := w.changes()
+			got := w.who[string(s.least)].post(w.path.Replace(path), s.fields...)
+			want := s.status
+			if want == 0 {
+				want = http.StatusSeeOther
+			}
+			if got.status != want {
+				t.Errorf("%s as %s: got %d, want %d\n%s", path, s.least, got.status, want, got.body)
+			}
+			if w.changes() == before {
+				t.Errorf("%s as %s: got no change, want one", path, s.least)
+			}
+		})
+	}
+}
+
+func TestFormsKeepWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	b := w.who["owner"]
+	bad := `no "id" <b>`
+	kept := `value="no &#34;id&#34; &lt;b&gt;"`
+	for _, c := range []struct {
+		path   string
+		fields []string
+		texts  []string
+	}{
+		{"/t/acme/rooms", []string{"id", bad, "title", "Hall", "kind", "nonsense", "class", "nonsense"}, []string{kept, `value="Hall"`, "e-id", "e-kind", "e-class"}},
+		{"/t/acme/rooms", []string{"id", "lobby", "title", "Again", "kind", "private"}, []string{`value="Again"`, "A room of this id exists", `value="private" selected`}},
+		{"/t/acme/rooms/lobby/members", []string{"user", bad, "role", "member"}, []string{kept, "e-user"}},
+		{"/t/acme/rooms/lobby/members", []string{"user", "nobody", "role", "reader"}, []string{`value="nobody"`, "There is no user of this id", `value="reader" selected`}},
+		{"/t/acme/rooms/lobby/members", []string{"user", "alice", "role", "king"}, []string{`value="alice"`, "e-role"}},
+		{"/t/acme/rooms/lobby/title", []string{"title", strings.Repeat("x", 201)}, []string{strings.Repeat("x", 201), "e-title"}},
+		{"/t/acme/users", []string{"id", bad, "name", "Carol"}, []string{kept, `value="Carol"`, "e-id"}},
+		{"/t/acme/users", []string{"id", "alice", "name", "Carol"}, []string{"A user of this id exists", `value="Carol"`}},
+		{"/t/acme/users", []string{"id", "carol", "name", strings.Repeat("x", 201), "password", "s3cret!"}, []string{"e-name", "e-password"}},
+		{"/t/acme/users/bob/edit", []string{"name", strings.Repeat("x", 201)}, []string{"e-name"}},
+		{"/t/acme/users/bob/revoke", []string{"reason", strings.Repeat("x", 201)}, []string{"e-reason"}},
+		{"/t/acme/users/bob/token", []string{"ttl", "soon"}, []string{"e-ttl"}},
+		{"/t/acme/users/bob/token", []string{"ttl", "240h"}, []string{"e-ttl"}},
+		{"/t/acme/keys", []string{"name", strings.Repeat("x", 201), "scopes", "read"}, []string{"e-name"}},
+		{"/t/acme/keys", []string{"name", "x", "scopes", "everything"}, []string{"e-scopes"}},
+		{"/t/acme/people/invite", []string{"role", "king"}, []string{"e-role"}},
+		{"/t/acme/settings", []string{"name", "", "timezone", "Nowhere"}, []string{"e-name", "e-timezone", `value="Nowhere"`}},
+		{"/t/acme/delete", []string{"confirm", "acm"}, []string{"e-confirm", `value="acm"`}},
+	} {
+		before := w.changes()
+		got := b.post(c.path, c.fields...)
+		if got.status < 400 || got.status >= 500 {
+			t.Errorf("%s %v: got %d, want a 4xx", c.path, c.fields, got.status)
+		}
+		for _, text := range c.texts {
+			if !strings.Contains(got.body, text) {
+				t.Errorf("%s %v: got a page without %q\n%s", c.path, c.fields, text, got.body)
+			}
+		}
+		if strings.Contains(got.body, "s3cret!") {
+			t.Errorf("%s: got the password back", c.path)
+		}
+		if w.changes() != before {
+			t.Errorf("%s %v: got a change, want none", c.path, c.fields)
+		}
+	}
+}
+
+func TestTheTrailIsExportedWithoutFormulas(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	reason := "=cmd|' /C calc'!A0"
+	_, err := w.pool.Exec(t.Context(), "INSERT INTO audit (tenant_id, at, actor, action, object) VALUES ('acme', now() + interval '1 s', $1, '+1', '@x')", reason)
+	w.must(err)
+	got := w.who["viewer"].get("/t/acme/audit.csv")
+	if !strings.HasPrefix(got.header.Get("Content-Disposition"), "attachment") || !strings.Contains(got.body, "'"+reason+",'+1,'@x") {
+		t.Errorf("got %v\n%s\nwant an attachment whose cells are text", got.header, got.body)
+	}
+	if !strings.Contains(got.body, "user.create") {
+		t.Errorf("got %s, want the whole trail", got.body)
+	}
+}
+
+func TestRevokingSaysHowManyAndHowLong(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	b := w.who["moderator"]
+	page := b.goes("revoke", b.post("/t/acme/users/bob/revoke", "reason", "left"), "/t/acme/users/bob")
+	b.shows("the user", page, http.StatusOK, "bob is out: 3 connections closed in ", " ms.", "revoked", "left", "Let him in again")
+	b.goes("restore", b.post("/t/acme/users/bob/restore"), "/t/acme/users/bob")
+	if n := w.count("SELECT count(*) FROM users WHERE user_id = 'bob' AND tenant_id = 'acme' AND status = 'active'"); n != 1 {
+		t.Error("got bob revoked, want him active again")
+	}
+}
