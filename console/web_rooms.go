@@ -60,6 +60,9 @@ func (w *web) doNewRoom(q *request) (outcome, error) {
 	room, err := w.c.service.CreateRoom(q.Context(), q.actor(), q.tenant, tenant.NewRoom{
 		ID: q.typed("id"), Title: q.typed("title"), Kind: q.typed("kind"), Class: q.typed("class"),
 	})
+	if e, ok := tenant.AsError(err); ok && e.Code == tenant.CodeConflict && len(e.Fields) == 0 { // nothing else of a new room is taken
+		err = &tenant.Error{Code: e.Code, Message: e.Message, Fields: map[string]string{"id": e.Message}}
+	}
 	if err != nil {
 		return q.correct(&form, err, func() (ui.View, error) { return w.roomsView(q, form, true) })
 	}

@@ -22,7 +22,7 @@ var steps = map[string]step{
 	"/t/{tenant}/rooms/{room}/title":                 {tenant.SeatAdmin, []string{"title", "Hall"}, 0},
 	"/t/{tenant}/rooms/{room}/delete":                {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/rooms/{room}/members":               {tenant.SeatAdmin, []string{"user", "alice", "role", "member"}, 0},
-	"/t/{tenant}/rooms/{room}/members/{user}/remove": {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/rooms/{room}/members/{user}/remove": {tenant.SeatModerator, nil, 0},
 	"/t/{tenant}/users":                              {tenant.SeatAdmin, []string{"id", "carol"}, 0},
 	"/t/{tenant}/users/{user}/edit":                  {tenant.SeatAdmin, []string{"name", "Bobby"}, 0},
 	"/t/{tenant}/users/{user}/revoke":                {tenant.SeatModerator, []string{"reason", "left"}, 0},
@@ -172,7 +172,7 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 		texts  []string
 	}{
 		{"/t/acme/rooms", []string{"id", bad, "title", "Hall", "kind", "nonsense", "class", "nonsense"}, []string{kept, `value="Hall"`, "e-id", "e-kind", "e-class"}},
-		{"/t/acme/rooms", []string{"id", "lobby", "title", "Again", "kind", "private"}, []string{`value="Again"`, "A room of this id exists", `value="private" selected`}},
+		{"/t/acme/rooms", []string{"id", "lobby", "title", "Again", "kind", "private"}, []string{`value="Again"`, "e-id", `value="private" selected`}},
 		{"/t/acme/rooms/lobby/members", []string{"user", bad, "role", "member"}, []string{kept, "e-user"}},
 		{"/t/acme/rooms/lobby/members", []string{"user", "nobody", "role", "reader"}, []string{`value="nobody"`, "There is no user of this id", `value="reader" selected`}},
 		{"/t/acme/rooms/lobby/members", []string{"user", "alice", "role", "king"}, []string{`value="alice"`, "e-role"}},
