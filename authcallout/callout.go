@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -76,6 +77,7 @@ type Config struct {
 	Refusals    Refusals
 	Users       Users
 	Hasher      *Hasher
+	HTTP        *http.Client // for the URLs of tenants' keys, which it bounds to those that they may reach
 
 	Workers  int                   // decisions at once; 0: 8 for each CPU, for they mostly wait for the database
 	Queue    int                   // requests that wait for a worker; 0: 1,024
@@ -93,6 +95,7 @@ type Callout struct {
 	metrics   *metrics
 	throttle  *throttle
 	verifiers verifiers
+	keySets   *keySets
 	crowd     *crowd
 	blind     atomic.Bool // the directory did not answer last time
 
@@ -105,6 +108,9 @@ type Callout struct {
 	quit    chan struct{}
 	workers sync.WaitGroup
 	slow    sync.WaitGroup
+	fetch   context.Context // of the fetches of key sets
+	noFetch context.CancelFunc
+	flights sync.WaitGroup
 	late    sync.WaitGroup // those who wait for a place
 }
 
@@ -119,7 +125,7 @@ type pending struct {
 // New returns a callout that does not listen yet.
 func New(c Config) (*Callout, error) {
 	if c.Conn == nil || c.AuthSigner == nil || c.XKey == nil || c.Directory == nil ||
-		c.Keys == nil || c.Sessions == nil || c.Refusals == nil || c.Users == nil || c.Hasher == nil {
+		c.Keys == nil || c.Sessions == nil || c.Refusals == nil || c.Users == nil || c.HTTP == nil || c.Hasher == nil {
 		return nil, errors.New("authcallout: Config lacks a required field")
 	}
 	if !nkeys.IsValidPublicAccountKey(c.AuthAccount) {
@@ -137,7 +143,7 @@ func New(c Config) (*Callout, error) {
 	return &Callout{
 		conf: c, authSelf: self, log: c.Logger, metrics: m, throttle: newThrottle(), crowd: newCrowd(),
 		requests: make(chan pending, c.Queue), passwords: make(chan *guess, c.Hasher.size()*guessesPerSlot),
-		verifiers: verifiers{of: map[string]verifier{}}, newcomers: make(chan *newcomer, maxNewcomers),
+		verifiers: verifiers{of: map[string]verifier{}}, keySets: newKeySets(), newcomers: make(chan *newcomer, maxNewcomers),
 	}, nil
 }
 
@@ -174,6 +180,7 @@ func (c *Callout) Start() error {
 		return errors.Join(fmt.Errorf("flush: %w", err), sub.Unsubscribe())
 	}
 	c.sub, c.quit = sub, make(chan struct{})
+	c.fetch, c.noFetch = context.WithCancel(context.Background())
 	for range c.conf.Workers {
 		c.workers.Go(func() { c.work(c.quit) })
 	}
@@ -203,9 +210,13 @@ func (c *Callout) Stop() {
 		}
 	}
 	close(c.quit)
+	c.noFetch()
 	c.workers.Wait()
 	c.slow.Wait()
 	c.late.Wait()
+	c.flights.Wait()
+	c.finishRequests() // what waited for keys
+	c.flights.Wait()
 	c.finishNewcomers()
 	c.finishGuesses()                          // what the last worker handed over after the last of those had looked
 	_ = c.conf.Conn.FlushTimeout(drainTimeout) // the answers; without a connection nobody waits for them

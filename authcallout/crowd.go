@@ -95,13 +95,7 @@ func late(times []time.Time, now time.Time) []time.Time {
 // crowded deals with a connection that would be one too many: it is decided on anew a little
 // later, when what the user closed just now is no longer counted, and refused then.
 func (c *Callout) crowded(a *attempt) {
-	stopping := false
-	select {
-	case <-c.quit:
-		stopping = true
-	default:
-	}
-	if stopping || a.again || !c.crowd.wait() {
+	if c.stopping() || a.again || !c.crowd.wait() {
 		c.refuse(a, refuseCrowd)
 		return
 	}

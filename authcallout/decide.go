@@ -51,8 +51,8 @@ func (c *Callout) decide(a *attempt) {
 	if wrong == nil {
 		wrong = against(a, &id, err)
 	}
-	if wrong == refuseUser && mayCreate(a, &id) {
-		wrong = nil
+	if wrong == refuseUser && a.offer.claim.Foreign {
+		wrong = nil // the key that signed may make him one
 	}
 	switch {
 	case a.offer.method == tenant.MethodPassword && a.offer.claim.User != "" && !blind:
@@ -85,6 +85,8 @@ func against(a *attempt, id *tenant.Identity, err error) *refusal {
 		return refuseCreds
 	case errors.Is(err, tenant.ErrNotFound) && a.offer.method == tenant.MethodNKey:
 		return refuseNKey
+	case errors.Is(err, tenant.ErrNotFound) && a.offer.claim.IDToken.Issuer != "":
+		return refuseTokenIssuer
 	case errors.Is(err, tenant.ErrNotFound):
 		return refuseTenant
 	case err != nil:

@@ -147,6 +147,17 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 			}
 		}
 	}
+	var signers []tenant.Key
+	for _, k := range d.keys {
+		switch {
+		case !c.Foreign:
+		case k.Kind == tenant.KeyOIDC && k.Issuer == c.IDToken.Issuer && k.ClientID == c.IDToken.Audience:
+			signers = append(signers, k)
+			t, u, c.External = k.Tenant, c.IDToken.Names[k.UserClaim].ID, c.IDToken.Names[k.UserClaim].External
+		case k.Tenant == t && (k.Kind == tenant.KeyJWKS || k.Kind == tenant.KeyUserToken && k.ID == c.TokenID):
+			signers = append(signers, k)
+		}
+	}
 	if c.External != "" {
 		u = ""
 		for _, row := range d.users {
@@ -175,11 +186,7 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 	if c.TokenID == tt.kid() && !c.Foreign {
 		id.TokenKey = tt.tokenPublic()
 	}
-	for _, k := range d.keys {
-		if c.Foreign && k.Tenant == t && k.Kind == tenant.KeyUserToken && k.ID == c.TokenID {
-			id.Keys = append(id.Keys, k)
-		}
-	}
+	id.Keys = signers
 	return id, nil
 }
 

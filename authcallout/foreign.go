@@ -1,34 +1,64 @@
 package authcallout
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"slices"
-	"time"
 
 	"parley/tenant"
 )
 
-// verifyForeign proves a token that one of the tenant's keys must have signed, and says which.
-func (c *Callout) verifyForeign(id *tenant.Identity, p *tokenProof, now time.Time) (k *tenant.Key, until time.Time, r *refusal) {
-	if k, r = c.signerOf(id.Keys, p); r != nil {
-		return nil, time.Time{}, r
-	}
-	until, r = p.inTime(&id.User, now)
-	if r == nil && p.issued < k.CreatedAt.Add(-tokenLeeway).Unix() {
-		r = refuseTokenBeforeKey
-	}
-	return k, until, r
-}
-
-// signerOf finds the key whose signature the token has.
-func (c *Callout) signerOf(keys []tenant.Key, p *tokenProof) (*tenant.Key, *refusal) {
+// signerOf finds the key whose signature the token has. Where only a fetch can tell, the refusal
+// is nil too, and the key is the one to wait for.
+func (c *Callout) signerOf(keys []tenant.Key, p *tokenProof) (k *tenant.Key, wait bool, r *refusal) {
+	r = refuseTokenKey
 	for i := range keys {
-		if k := &keys[i]; k.ID == p.header.KeyID {
-			return k, c.checkUserToken(k, p)
+		k := &keys[i]
+		if k.Kind == tenant.KeyUserToken {
+			return k, false, c.checkUserToken(k, p)
 		}
 	}
-	return nil, refuseTokenKey
+	var flight *tenant.Key
+	for i := range keys {
+		k := &keys[i]
+		why, flying := c.checkSet(k, p)
+		switch {
+		case flying:
+			flight = k
+		case why == nil:
+			return k, false, nil
+		case r == refuseTokenKey: // what is known of one key beats that another is not there
+			r = why
+		}
+	}
+	if flight != nil {
+		return flight, true, nil
+	}
+	return nil, false, r
+}
+
+// checkSet verifies a token under the key of its kid in a tenant's set.
+func (c *Callout) checkSet(k *tenant.Key, p *tokenProof) (r *refusal, flying bool) {
+	switch {
+	case !k.RemovedAt.IsZero():
+		return refuseTokenKeyGone, false
+	case !p.header.typed("JWT") && (k.Kind == tenant.KeyOIDC || !p.header.typed("at+jwt")):
+		return refuseTokenHeader, false
+	}
+	v, found, failure := c.keySets.look(k, p.header.KeyID, c.conf.Now(), func(set *keySet) { c.fly(*k, set) })
+	switch {
+	case found == foundFlight:
+		return nil, true
+	case found == foundNoSet:
+		return keysUnavailable(k, failure), false
+	case found == foundNoKey:
+		return refuseTokenKey, false
+	case v.alg != p.header.Algorithm:
+		return refuseTokenAlg, false
+	case !v.verify(p.signed, p.signature):
+		return refuseTokenSig, false
+	}
+	return nil, false
 }
 
 // checkUserToken verifies a token under the public key of a tenant's own pair.
@@ -52,28 +82,64 @@ func (c *Callout) checkUserToken(k *tenant.Key, p *tokenProof) *refusal {
 	return nil
 }
 
-// mayCreate reports whether the user of a foreign token may be made of it.
-func mayCreate(a *attempt, id *tenant.Identity) bool {
-	return a.offer.claim.Foreign && !a.welcomed && slices.ContainsFunc(id.Keys, func(k tenant.Key) bool { return k.CreateUsers })
-}
-
-// proveForeign goes on where the signature decides: whom the tenant does not know becomes a
-// user, where the key that signed says so.
+// proveForeign goes on where one of the tenant's keys must have signed the token.
 func (c *Callout) proveForeign(a *attempt, id *tenant.Identity, p *tokenProof) {
-	k, until, r := c.verifyForeign(id, p, c.conf.Now())
-	if r == nil && id.User.ID == "" && !k.CreateUsers {
-		r = refuseUser
+	k, wait, r := c.signerOf(id.Keys, p)
+	if wait {
+		c.awaitKeys(a, id, p, k)
+		return
 	}
 	if r != nil {
 		c.refuse(a, r)
 		return
 	}
-	a.offer.opened.Key = k.ID
-	if id.User.ID == "" {
-		c.welcome(&newcomer{attempt: a, tenant: id.Tenant, who: tenant.Newcomer{Handle: tenant.Handle{ID: a.offer.claim.User, External: a.offer.claim.External}, Key: k.ID}})
+	c.provenForeign(a, id, p, k)
+}
+
+// awaitKeys has an attempt decided on anew when a fetch has ended.
+func (c *Callout) awaitKeys(a *attempt, id *tenant.Identity, p *tokenProof, k *tenant.Key) {
+	if c.stopping() {
+		c.refuse(a, keysUnavailable(k, "this server is stopping"))
 		return
 	}
-	c.admit(a, id, until)
+	parked, full := c.keySets.park(k, a)
+	switch {
+	case full:
+		c.refuse(a, refuseKeysBusy)
+	case !parked: // the fetch has ended meanwhile; it is not tried again soon, so this ends
+		c.proveForeign(a, id, p)
+	}
+}
+
+func (c *Callout) stopping() bool {
+	select {
+	case <-c.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+// provenForeign goes on where the signature is good: whom the tenant does not know becomes a
+// user, where the key says so.
+func (c *Callout) provenForeign(a *attempt, id *tenant.Identity, p *tokenProof, k *tenant.Key) {
+	until, r := p.inTime(&id.User, c.conf.Now())
+	if r == nil && p.issued < k.CreatedAt.Add(-tokenLeeway).Unix() {
+		r = refuseTokenBeforeKey
+	}
+	who, wrong := handleOf(&a.offer.claim, k, p)
+	a.user = cmp.Or(a.user, who.String())
+	switch r = cmp.Or(r, wrong); {
+	case r != nil:
+		c.refuse(a, r)
+	case id.User.ID == "" && (!k.CreateUsers || a.welcomed):
+		c.refuse(a, refuseUser)
+	case id.User.ID == "":
+		c.welcome(&newcomer{attempt: a, tenant: id.Tenant, who: tenant.Newcomer{Handle: who, Key: k.ID, Name: text(p.name)}})
+	default:
+		a.offer.opened.Key = k.ID
+		c.admit(a, id, until)
+	}
 }
 
 const (

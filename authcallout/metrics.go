@@ -17,6 +17,7 @@ type metrics struct {
 	decisions *prometheus.CounterVec
 	drops     *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
+	fetches   *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -27,6 +28,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		drops: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_callout_dropped_total", Help: "Requests that got no answer, by reason.",
 		}, []string{"reason"}),
+		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_callout_key_fetches_total", Help: "Fetches of the key sets behind tenants' keys, by outcome.",
+		}, []string{"outcome"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "parley_callout_decision_seconds", Help: "Time from a request to its answer, by method.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2},
@@ -35,7 +39,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.decisions, m.drops, m.seconds} {
+	for _, c := range []prometheus.Collector{m.decisions, m.drops, m.seconds, m.fetches} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -21,6 +21,10 @@ var (
 	refuseTokenKid    = &refusal{"token_kid", "the token's kid must be the id of one of the tenant's keys"}
 	refuseTokenAud    = &refusal{"token_audience", "the token's aud must be parley:<tenant>, and that alone"}
 	refuseTokenSub    = &refusal{"token_subject", "the token's sub must be the id of a user"}
+	refuseTokenAzp    = &refusal{"token_audience", "the ID token was made for another client than its aud (azp); have one made for the client of the key"}
+	refuseTokenIssuer = &refusal{"token_issuer", "no tenant has a key of kind oidc for the token's iss and aud; add one"}
+	refuseUserClaim   = &refusal{"token_user_claim", "the token lacks the claim that the key's user_claim names, or it can name nobody; choose another"}
+	refuseEmail       = &refusal{"token_email_unverified", "the provider does not say email_verified of the token's mail address; have it verified, or choose another user_claim"}
 	refuseTokenTimes  = &refusal{"token_times", "the token needs iat and exp, and may have nbf, in whole seconds since 1970"}
 	refuseTokenLife   = &refusal{"token_life", "the token's exp must be 1 second to 24 hours after its iat; issue a shorter one"}
 	refuseNKeyForm    = &refusal{"nkey_malformed", "the nkey must be a public user nkey, as U followed by 55 characters"}
@@ -57,6 +61,7 @@ var (
 // Refusals that are our own fault.
 var (
 	refuseBusy        = &refusal{"busy", "too many passwords are being checked at once; try again"}
+	refuseKeysBusy    = &refusal{"busy", "too many connections wait for the keys of one URL; try again"}
 	refuseNewcomers   = &refusal{"busy", "too many new users come at once; try again"}
 	refuseUnavailable = &refusal{"unavailable", "the database did not answer; try again"}
 	refuseInternal    = &refusal{"internal", "an internal error; the server's log tells more"}

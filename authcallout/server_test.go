@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func newSite(t *testing.T, transport string) *site {
 	t.Cleanup(conn.Close)
 	s.callout = must(New(Config{
 		Conn: conn, AuthAccount: public(s.auth), AuthSigner: s.authKey, XKey: xkey,
-		Directory: d, Keys: d, Sessions: d, Refusals: d, Users: d, Hasher: cheapHasher(2),
+		Directory: d, Keys: d, Sessions: d, Refusals: d, Users: d, HTTP: &http.Client{}, Hasher: cheapHasher(2),
 		Logger: slog.New(slog.DiscardHandler),
 	}))
 	if err := s.callout.Start(); err != nil {

@@ -2,6 +2,7 @@ package authcallout
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
@@ -37,7 +38,9 @@ type tokenProof struct {
 	signature []byte
 	issued    int64 // seconds since 1970, as the next two
 	expires   int64
-	notBefore int64 // 0: none
+	notBefore int64          // 0: none
+	name      jsontext.Value // of the user, for people; perhaps none
+	badEmail  bool           // the provider does not vouch for the mail address
 }
 
 // tokenHeader has all members that the header of a token under our rules may have: one that we
@@ -60,13 +63,14 @@ func (h *tokenHeader) own() bool { return len(h.Others) == 0 && h.typed("JWT") }
 func (h *tokenHeader) typed(as string) bool { return h.Type == "" || strings.EqualFold(h.Type, as) }
 
 type tokenClaims struct {
-	Issuer    string   `json:"iss"`
-	Audience  audience `json:"aud"`
-	Subject   string   `json:"sub"`
-	Expires   *int64   `json:"exp"`
-	IssuedAt  *int64   `json:"iat"`
-	NotBefore *int64   `json:"nbf"`
-	ID        string   `json:"jti"`
+	Issuer    string         `json:"iss"`
+	Audience  audience       `json:"aud"`
+	Subject   string         `json:"sub"`
+	Expires   *int64         `json:"exp"`
+	IssuedAt  *int64         `json:"iat"`
+	NotBefore *int64         `json:"nbf"`
+	ID        string         `json:"jti"`
+	Name      jsontext.Value `json:"name"` // text where it is of use
 }
 
 // audience is a string or, as RFC 7519 allows, an array, here of one.
@@ -95,15 +99,15 @@ func readToken(token tenant.Secret) (offer, *refusal) {
 		return o, refuseTokenForm
 	}
 	var claims tokenClaims
-	if !strictPart(parts[1], &claims) || len(claims.ID) > maxJTI {
+	if !strictPart(parts[1], &claims) || !printable(claims.ID, maxJTI) {
 		return o, refuseTokenForm
 	}
-	p := &tokenProof{signed: token.Reveal()[:len(parts[0])+1+len(parts[1])]}
+	p := &tokenProof{signed: token.Reveal()[:len(parts[0])+1+len(parts[1])], name: claims.Name}
 	o.proof, o.opened.Token = p, claims.ID
 	if _, err := tenant.ParseTokenID("jti", claims.ID); err == nil { // of others none can be revoked
 		o.claim.Token = claims.ID
 	}
-	wrongClaims := o.readClaims(&claims, p)
+	wrongClaims := o.readClaims(&claims, p, parts[1])
 	wrongHeader := p.readHeader(parts[0], o.claim.Foreign)
 	o.claim.TokenID = p.header.KeyID
 	var err error
@@ -162,10 +166,14 @@ func validKid(s string) bool {
 	return true
 }
 
-// readClaims finds out whose token it is. Parley's own says so in iss; all name the tenant in aud.
-func (o *offer) readClaims(c *tokenClaims, p *tokenProof) *refusal {
+// readClaims finds out whose token it is. Parley's own says so in iss; of the others those that
+// are made for Parley name the tenant in aud, and ID tokens are for a client of their provider.
+func (o *offer) readClaims(c *tokenClaims, p *tokenProof, payload string) *refusal {
 	o.claim.Foreign = c.Issuer != tenant.TokenIssuer
 	name, forUs := strings.CutPrefix(string(c.Audience), tenant.TokenAudience(""))
+	if o.claim.Foreign && !forUs && isURL(c.Issuer) && c.Audience != "" {
+		return cmp.Or(o.readIDToken(c, p, payload), p.readTimes(c))
+	}
 	t, err := tenant.ParseTenantID("aud", name)
 	if !forUs || err != nil {
 		return refuseTokenAud

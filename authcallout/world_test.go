@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w.conn = plainServer(t)
 	conf := Config{
 		Conn: w.conn, AuthAccount: public(w.auth), AuthSigner: w.auth, XKey: w.authXKey,
-		Directory: d, Keys: d, Sessions: d, Refusals: d, Users: d, Hasher: cheapHasher(2), Registry: w.registry,
+		Directory: d, Keys: d, Sessions: d, Refusals: d, Users: d, HTTP: &http.Client{}, Hasher: cheapHasher(2), Registry: w.registry,
 		Timeout: testTimeout, Now: w.clock.now,
 	}
 	for _, fn := range change {

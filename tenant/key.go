@@ -19,6 +19,8 @@ const (
 	KeyAPI       KeyKind = "api"        // lets a backend use the HTTP API
 	KeyService   KeyKind = "service"    // lets a backend connect to NATS, as a user of its name
 	KeyUserToken KeyKind = "user-token" // the public key of tokens that the tenant signs
+	KeyJWKS      KeyKind = "jwks"       // a URL of the public keys of such tokens
+	KeyOIDC      KeyKind = "oidc"       // a provider whose ID tokens let users in
 )
 
 // keyKinds are the rules by kind. A kind is added here, with a constant above, its file, and
@@ -27,6 +29,8 @@ var keyKinds = map[KeyKind]keyRules{
 	KeyAPI:       apiKeys,
 	KeyService:   serviceKeys,
 	KeyUserToken: userTokenKeys,
+	KeyJWKS:      jwksKeys,
+	KeyOIDC:      oidcKeys,
 }
 
 // keyRules are what is special about one kind of key.
@@ -54,7 +58,11 @@ type KeyDetails struct {
 	Alg       string `json:"alg,omitempty"`
 	PublicKey string `json:"public_key,omitempty"` // PEM
 	// CreateUsers: who is named by a token and unknown becomes a user; otherwise he is refused.
-	CreateUsers bool `json:"create_users,omitempty"`
+	CreateUsers bool   `json:"create_users,omitempty"`
+	URL         string `json:"url,omitempty"`
+	Issuer      string `json:"issuer,omitempty"` // a URL, letter by letter what iss says
+	ClientID    string `json:"client_id,omitempty"`
+	UserClaim   string `json:"user_claim,omitempty"` // "": sub
 }
 
 // fields tells which of the fields that not all kinds take are given.
@@ -64,6 +72,10 @@ func (k *KeySpec) fields() map[string]bool {
 		"alg":          k.Alg != "",
 		"public_key":   k.PublicKey != "",
 		"create_users": k.CreateUsers,
+		"url":          k.URL != "",
+		"issuer":       k.Issuer != "",
+		"client_id":    k.ClientID != "",
+		"user_claim":   k.UserClaim != "",
 	}
 }
 
@@ -105,8 +117,8 @@ func ParseKeyID(field, s string) (string, error) {
 	return s, nil
 }
 
-// parse checks what is said of a key.
-func (k *KeySpec) parse() (keyRules, error) {
+// parse checks what is said of a key. Its URLs must be public unless private ones are allowed.
+func (k *KeySpec) parse(privateURLs bool) (keyRules, error) {
 	f := faults{}
 	f.check(k.Name != "", "name", "must not be empty")
 	checkText(f, "name", k.Name)
@@ -119,6 +131,11 @@ func (k *KeySpec) parse() (keyRules, error) {
 		f.check(!given || slices.Contains(rules.takes, field), field, "is no field of a key of kind "+string(k.Kind))
 	}
 	rules.check(k, f)
+	for field, s := range map[string]string{"url": k.URL, "issuer": k.Issuer} {
+		if s != "" && !privateURLs {
+			checkPublicURL(f, field, s)
+		}
+	}
 	return rules, f.err()
 }
 
@@ -136,7 +153,7 @@ func (s *Service) AddKey(ctx context.Context, a Actor, t TenantID, spec KeySpec)
 	if err := a.Allow(ScopeAdmin, t); err != nil {
 		return Key{}, KeySecret{}, err
 	}
-	rules, err := spec.parse()
+	rules, err := spec.parse(s.privateURLs)
 	if err != nil {
 		return Key{}, KeySecret{}, err
 	}

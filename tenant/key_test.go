@@ -138,6 +138,35 @@ func TestKeySpecs(t *testing.T) {
 		{"a long public key", spec{Kind: "user-token", Name: "app", KeyDetails: details{Alg: "EdDSA", PublicKey: strings.Repeat("\n", 9000) + ed}}, "public_key"},
 		{"scopes of a user-token key", spec{Kind: "user-token", Name: "app", Scopes: tenant.AllScopes, KeyDetails: details{Alg: "EdDSA", PublicKey: ed}}, "scopes"},
 		{"an API key that makes users", spec{Kind: "api", Name: "bot", Scopes: tenant.AllScopes, KeyDetails: details{CreateUsers: true}}, "create_users"},
+		{"a key set", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://id.example.com/keys", CreateUsers: true}}, ""},
+		{"a provider", spec{Kind: "oidc", Name: "login", KeyDetails: details{Issuer: "https://id.example.com/", ClientID: "c", UserClaim: "email"}}, ""},
+		{"a provider of a public address", spec{Kind: "oidc", Name: "login", KeyDetails: details{Issuer: "https://93.184.216.34:8443", ClientID: "c"}}, ""},
+		{"no URL", spec{Kind: "jwks", Name: "set"}, "url"},
+		{"an issuer of a key set", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://id.example.com", Issuer: "https://id.example.com"}}, "issuer"},
+		{"no client", spec{Kind: "oidc", Name: "login", KeyDetails: details{Issuer: "https://id.example.com"}}, "client_id"},
+		{"a client that means Parley", spec{Kind: "oidc", Name: "login", KeyDetails: details{Issuer: "https://id.example.com", ClientID: "parley:zeta"}}, "client_id"},
+		{"an issuer with a query", spec{Kind: "oidc", Name: "login", KeyDetails: details{Issuer: "https://id.example.com?a=b", ClientID: "c"}}, "issuer"},
+		{"the URL http://id.example.com", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "http://id.example.com"}}, "url"},
+		{"the URL https://127.0.0.1", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://127.0.0.1"}}, "url"},
+		{"the URL https://[::1]/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://[::1]/"}}, "url"},
+		{"the URL https://localhost/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://localhost/"}}, "url"},
+		{"the URL https://localhost./", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://localhost./"}}, "url"},
+		{"the URL https://10.0.0.1/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://10.0.0.1/"}}, "url"},
+		{"the URL https://169.254.169.254/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://169.254.169.254/"}}, "url"},
+		{"the URL https://[fd00::1]/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://[fd00::1]/"}}, "url"},
+		{"the URL https://[::ffff:127.0.0.1]", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://[::ffff:127.0.0.1]"}}, "url"},
+		{"the URL https://2130706433/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://2130706433/"}}, "url"},
+		{"the URL https://intranet/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://intranet/"}}, "url"},
+		{"the URL https://id.example.com:22/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://id.example.com:22/"}}, "url"},
+		{"the URL https://id.example.com:5432/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://id.example.com:5432/"}}, "url"},
+		{"the URL https://a:b@id.example.com/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://a:b@id.example.com/"}}, "url"},
+		{"the URL ftp://id.example.com/", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "ftp://id.example.com/"}}, "url"},
+		{"the URL file:///etc/passwd", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "file:///etc/passwd"}}, "url"},
+		{"the URL javascript:alert(1)", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "javascript:alert(1)"}}, "url"},
+		{"the URL //id.example.com", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "//id.example.com"}}, "url"},
+		{"the URL https://", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://"}}, "url"},
+		{"the URL https://id.example.com/#x", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://id.example.com/#x"}}, "url"},
+		{"the URL https://id.example.com/ X: y", spec{Kind: "jwks", Name: "set", KeyDetails: details{URL: "https://id.example.com/\nX: y"}}, "url"},
 		{"no kind", spec{Name: "bot"}, "kind"},
 		{"another kind", spec{Kind: "nothing", Name: "bot"}, "kind"},
 		{"no name", spec{Kind: "api", Scopes: tenant.AllScopes}, "name"},
@@ -163,4 +192,28 @@ func TestKeySpecs(t *testing.T) {
 	if len(keys) != 1 {
 		t.Errorf("got %d keys, want the tenant's first alone", len(keys))
 	}
+}
+
+// An issuer's client lets users into one tenant, until its key is removed.
+func TestAProvidersClientBelongsToOneTenant(t *testing.T) {
+	t.Parallel()
+	d := furnished(t)
+	ctx, op := t.Context(), tenant.Operator()
+	d.must(firstOf3(d.CreateTenant(ctx, op, tenant.NewTenant{ID: "zeta"})))
+	add := func(id tenant.TenantID, client string) (tenant.Key, error) {
+		k, _, err := d.AddKey(ctx, op, id, tenant.KeySpec{
+			Kind: tenant.KeyOIDC, Name: "login", KeyDetails: tenant.KeyDetails{Issuer: "https://id.example.com", ClientID: client},
+		})
+		return k, err
+	}
+	k, err := add("acme", "one")
+	d.must(err)
+	for _, id := range []tenant.TenantID{"acme", "zeta"} {
+		if _, err := add(id, "one"); !isCode(err, tenant.CodeConflict) {
+			t.Errorf("again in %s: got %v, want a conflict", id, err)
+		}
+	}
+	d.must(firstOf2(add("zeta", "two")))
+	d.must(d.RemoveKey(ctx, op, "acme", k.ID))
+	d.must(firstOf2(add("zeta", "one")))
 }

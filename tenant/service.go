@@ -50,7 +50,7 @@ type Passwords interface {
 	Hash(ctx context.Context, password Secret) (Secret, error)
 }
 
-// Config of a Service. All fields but Now and SweepAfter are required.
+// Config of a Service. Store, Accounts, Streams and Passwords are required.
 type Config struct {
 	Store     Store
 	Accounts  Accounts
@@ -60,6 +60,8 @@ type Config struct {
 	// SweepAfter is when the second sweep of a revocation runs: past the servers' auth
 	// timeout, when a connection that was half-way in has settled. 0: 3 s.
 	SweepAfter time.Duration
+	// PrivateURLs lets tenants name addresses of private networks, for keys that are fetched.
+	PrivateURLs bool
 }
 
 // A Service carries out what operators, tenants and users ask for. Each write is
@@ -72,6 +74,8 @@ type Service struct {
 	passwords  Passwords
 	now        func() time.Time
 	sweepAfter time.Duration
+
+	privateURLs bool
 }
 
 // NewService returns a service over its parts.
@@ -79,7 +83,8 @@ func NewService(c Config) (*Service, error) {
 	if c.Store == nil || c.Accounts == nil || c.Streams == nil || c.Passwords == nil {
 		return nil, errors.New("tenant: Config needs Store, Accounts, Streams and Passwords")
 	}
-	s := &Service{store: c.Store, accounts: c.Accounts, streams: c.Streams, passwords: c.Passwords, now: c.Now, sweepAfter: c.SweepAfter}
+	s := &Service{store: c.Store, accounts: c.Accounts, streams: c.Streams, passwords: c.Passwords, now: c.Now, sweepAfter: c.SweepAfter,
+		privateURLs: c.PrivateURLs}
 	if s.now == nil {
 		s.now = time.Now
 	}

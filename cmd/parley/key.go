@@ -20,6 +20,8 @@ type keyCmd struct {
 type keyAddCmd struct {
 	API       keyAddAPICmd       `cmd:"" name:"api" help:"Make an API key, for a backend that uses the HTTP API."`
 	Service   keyAddServiceCmd   `cmd:"" help:"Make credentials for a backend that connects to NATS, as a user of the name."`
+	JWKS      keyAddJWKSCmd      `cmd:"" name:"jwks" help:"Add the URL of a JSON Web Key Set whose keys sign tokens of your users."`
+	OIDC      keyAddOIDCCmd      `cmd:"" name:"oidc" help:"Let users in by the ID tokens of an OpenID Connect provider."`
 	UserToken keyAddUserTokenCmd `cmd:"" name:"user-token" help:"Add the public key of tokens that you sign for your users yourself."`
 }
 
@@ -91,6 +93,37 @@ func (c *keyAddUserTokenCmd) Run(ctx context.Context, std streams) error {
 	return c.add(ctx, std, spec, func(w io.Writer, made keyAnswer) {
 		fmt.Fprintf(w, "\nSign tokens with the header {\"alg\": %q, \"kid\": %q} and the claims\naud %q, sub (the user), iat and exp (at most 24 hours later).\n",
 			made.Key.Alg, made.Key.ID, tenant.TokenAudience(tenant.TenantID(c.Tenant)))
+	})
+}
+
+type keyAddJWKSCmd struct {
+	newKeyArg
+	URL string `name:"url" help:"Where the set is." required:""`
+	createUsersFlag
+}
+
+func (c *keyAddJWKSCmd) Run(ctx context.Context, std streams) error {
+	spec := tenant.KeySpec{Kind: tenant.KeyJWKS, KeyDetails: tenant.KeyDetails{URL: c.URL, CreateUsers: c.CreateUsers}}
+	return c.add(ctx, std, spec, func(w io.Writer, _ keyAnswer) {
+		fmt.Fprintf(w, "\nTokens need a kid of the set and the claims\naud %q, sub (the user), iat and exp (at most 24 hours later).\n",
+			tenant.TokenAudience(tenant.TenantID(c.Tenant)))
+	})
+}
+
+type keyAddOIDCCmd struct {
+	newKeyArg
+	Issuer    string `help:"The issuer's URL, just as iss has it." required:"" placeholder:"URL"`
+	ClientID  string `help:"The client that the ID tokens are for." required:"" placeholder:"ID"`
+	UserClaim string `help:"The claim that names the user: by id, or by external id where it can be none." default:"sub" placeholder:"CLAIM"`
+	createUsersFlag
+}
+
+func (c *keyAddOIDCCmd) Run(ctx context.Context, std streams) error {
+	spec := tenant.KeySpec{Kind: tenant.KeyOIDC, KeyDetails: tenant.KeyDetails{
+		Issuer: c.Issuer, ClientID: c.ClientID, UserClaim: c.UserClaim, CreateUsers: c.CreateUsers,
+	}}
+	return c.add(ctx, std, spec, func(w io.Writer, _ keyAnswer) {
+		fmt.Fprintln(w, "\nUsers connect with the provider's ID token for this client as their token.")
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"parley/tenant"
 )
 
 // addKey makes a key of a tenant from a body in JSON.
@@ -194,5 +197,87 @@ func TestTenantsSignTheirOwnTokens(t *testing.T) {
 	code, out, _ := runParley(t, "tenant", "refusals", "acme", "--data", s.data)
 	if code != 0 || !strings.Contains(out, "the key that signed the token was removed") {
 		t.Errorf("got %d %s, want the reason in it", code, out)
+	}
+}
+
+// TestProvidersLetUsersIn has a tenant's own provider beside Parley, on this machine.
+func TestProvidersLetUsersIn(t *testing.T) {
+	t.Parallel()
+	s := house(t, "--allow-private-urls")
+	g := newSigner(t, "ES256")
+	point, err := g.priv.Public().(*ecdsa.PublicKey).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	var issuer string
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/keys" {
+			fmt.Fprintf(w, `{"keys":[{"kty":"EC","crv":"P-256","kid":"2026-11","x":%q,"y":%q}]}`, b64(point[1:33]), b64(point[33:]))
+			return
+		}
+		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, issuer, issuer+"/keys")
+	}))
+	defer provider.Close()
+	issuer = provider.URL
+	code, out, errs := runParley(t, "key", "add", "jwks", "acme", "--name", "set", "--url", issuer+"/keys", "--data", s.data)
+	if code != 0 || !strings.Contains(out, "parley:acme") {
+		t.Fatalf("key add jwks: got %d %s %s", code, out, errs)
+	}
+	made := s.addKey("acme", fmt.Sprintf(`{"kind":"oidc","name":"login","issuer":%q,"client_id":"web","user_claim":"email","create_users":true}`, issuer))
+	if _, err := s.dial(s.NATS, "alice", nats.Token(g.token("2026-11", map[string]any{"aud": "parley:acme", "sub": "alice"}))); err != nil {
+		t.Errorf("a token of the set: %v", err)
+	}
+	mail := map[string]any{"iss": issuer, "aud": "web", "sub": "17", "email": "erin@acme.example", "email_verified": true, "name": "Erin"}
+	s.refused("acme", "token_key_unknown", nats.Token(g.token("other", map[string]any{"aud": "parley:acme", "sub": "alice"})))
+	idToken := nats.Token(g.token("2026-11", mail))
+	id := s.userID("acme", "erin@acme.example", func() error {
+		// Her id is made of her address, and so her inbox is known only when she is a user.
+		_, err := s.dial(s.WS, "erin", idToken)
+		return err
+	})
+	erin, err := s.dial(s.WS, id, idToken, nats.NoReconnect())
+	if err != nil {
+		t.Fatalf("an ID token: %v", err)
+	}
+	gone := erin.StatusChanged(nats.CLOSED)
+	s.call("DELETE", "/v1/tenants/acme/keys/"+made.Key.ID, "")
+	select {
+	case <-gone:
+	case <-time.After(patience):
+		t.Error("the connection of the removed issuer is open, want it closed")
+	}
+	s.refused("acme", "token_key_removed", idToken)
+}
+
+// userID connects somebody for the first time and finds the user that was made of him.
+func (s *server) userID(tenantID, externalID string, connect func() error) string {
+	s.t.Helper()
+	if err := connect(); err != nil {
+		s.t.Fatalf("connect %s for the first time: %v", externalID, err)
+	}
+	var page struct{ Users []tenant.User }
+	s.call("GET", "/v1/tenants/"+tenantID+"/users?query=ext-", "").into(s.t, &page)
+	for _, u := range page.Users {
+		if u.ExternalID == externalID {
+			return string(u.ID)
+		}
+	}
+	s.t.Fatalf("got the users %+v, want one for %s", page.Users, externalID)
+	return ""
+}
+
+// Without the flag no URL of a private network is taken.
+func TestPrivateURLsAreTheOperatorsToAllow(t *testing.T) {
+	t.Parallel()
+	s := house(t)
+	for _, body := range []string{
+		`{"kind":"jwks","name":"set","url":"https://127.0.0.1:8443/keys"}`,
+		`{"kind":"jwks","name":"set","url":"http://id.example.com/keys"}`,
+		`{"kind":"oidc","name":"login","issuer":"https://169.254.169.254","client_id":"c"}`,
+	} {
+		if got := s.send(s.token, "POST", "/v1/tenants/acme/keys", body); got.status != 422 {
+			t.Errorf("%s: got %d %s, want 422", body, got.status, got.body)
+		}
 	}
 }

@@ -28,6 +28,7 @@ type serveCmd struct {
 	MasterKeyFile string     `help:"File of the key that seals all others; master.key in the data folder when not given." env:"PARLEY_MASTER_KEY_FILE" placeholder:"FILE"`
 	PublicURL     string     `name:"public-url" help:"Where browsers find the console, as https://chat.example.com; links are made of it. The HTTP address when not given." env:"PARLEY_PUBLIC_URL" placeholder:"URL"`
 	SignUp        string     `help:"Who may sign up in the console: open (everybody), invite (who has a link) or closed (nobody but operators)." env:"PARLEY_SIGN_UP" default:"invite" placeholder:"WHO"`
+	AllowPrivate  bool       `name:"allow-private-urls" help:"Let tenants name URLs of private networks and plain http, for JWKS and OIDC; without it public addresses alone." env:"PARLEY_ALLOW_PRIVATE_URLS"`
 	DatabaseURL   string     `help:"Postgres server; a private one in the data folder when not given." env:"PARLEY_DATABASE_URL" placeholder:"URL"`
 }
 
@@ -35,7 +36,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	return app.Run(ctx, app.Config{
 		Data: c.Data, HTTP: c.HTTP, NATS: c.NATS, WS: c.WS, Metrics: c.Metrics,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TLSClientCA: c.TLSClientCA,
-		MasterKeyFile: c.MasterKeyFile, DatabaseURL: c.DatabaseURL,
+		MasterKeyFile: c.MasterKeyFile, PrivateURLs: c.AllowPrivate, DatabaseURL: c.DatabaseURL,
 		PublicURL: c.PublicURL, SignUp: c.SignUp,
 		Logger: slog.New(slog.NewTextHandler(std.err, nil)),
 		Out:    std.out,
@@ -113,7 +114,10 @@ func (r *fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (
 		return nil, nil
 	case string:
 		return v, nil
-	default:
-		return nil, errors.New("--config: " + flag.Name + " must be a string")
+	case bool:
+		if flag.IsBool() {
+			return v, nil
+		}
 	}
+	return nil, errors.New("--config: " + flag.Name + " must be a string, or true or false where the flag takes no value")
 }

@@ -21,6 +21,7 @@ import (
 	"parley/authcallout"
 	"parley/chat"
 	"parley/internal/embednats"
+	"parley/internal/outbound"
 	"parley/tenant"
 	"parley/tenant/pgstore"
 )
@@ -194,7 +195,7 @@ func (a *app) startRoles(ctx context.Context) error {
 	if a.chat, err = chat.New(chat.Config{Conn: chatConn, Pool: a.pool, Rooms: rooms, Logger: a.Logger, Registry: a.registry}); err != nil {
 		return err
 	}
-	if a.service, err = tenant.NewService(tenant.Config{Store: a.store, Accounts: a.accounts, Streams: a.chat, Passwords: hasher}); err != nil {
+	if a.service, err = tenant.NewService(tenant.Config{Store: a.store, Accounts: a.accounts, Streams: a.chat, Passwords: hasher, PrivateURLs: a.PrivateURLs}); err != nil {
 		return err
 	}
 	rooms.Service = a.service
@@ -220,6 +221,7 @@ func (a *app) startCallout(nc *nats.Conn, hasher *authcallout.Hasher) error {
 	callout, err := authcallout.New(authcallout.Config{
 		Conn: nc, AuthAccount: a.system.AuthAccount(), AuthSigner: a.system.AuthSigner(), XKey: a.system.AuthXKey(),
 		Directory: a.store, Keys: a.keys, Sessions: recorder, Refusals: a.store, Users: a.service, Hasher: hasher,
+		HTTP:   outbound.NewClient(outbound.Config{AllowPrivate: a.PrivateURLs}),
 		Logger: a.Logger, Registry: a.registry,
 	})
 	if err != nil {

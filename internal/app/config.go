@@ -24,6 +24,7 @@ type Config struct {
 	TLSKey        string
 	TLSClientCA   string // PEM file of CAs whose client certificates the NATS ports ask for
 	MasterKeyFile string // "": master.key in Data
+	PrivateURLs   bool   // tenants' URLs may be of private networks
 	DatabaseURL   string // "": a private Postgres in Data
 	PublicURL     string // of the console in links; "": the http address
 	SignUp        string // open, invite or closed

@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"tenant/pgstore":   {"tenant", "internal/obs"},
 	"accounts":         {"accounts/keyring", "tenant", "tenant/grant", "tenant/subject", "internal/obs", "internal/run"},
 	"accounts/keyring": {"tenant"},
-	"authcallout":      {"tenant", "tenant/grant", "tenant/subject", "internal/obs", "internal/run"},
+	"authcallout":      {"tenant", "tenant/grant", "tenant/subject", "internal/obs", "internal/outbound", "internal/run"},
 	"chat":             {"tenant", "tenant/subject", "internal/obs", "internal/run"},
 	"console":          {"console/ui", "tenant", "internal/obs", "internal/run"},
 	"console/ui":       {"tenant"},
@@ -42,6 +42,7 @@ var layers = map[string][]string{
 	"migrations":         {},
 	"internal/run":       {},
 	"internal/obs":       {},
+	"internal/outbound":  {"tenant"}, // what a public address is, the domain says too
 	"internal/embedpg":   {},
 	"internal/embednats": {},
 	"internal/arch":      {},
@@ -56,7 +57,7 @@ var layers = map[string][]string{
 	"internal/app": {
 		"accounts", "accounts/keyring", "authcallout", "chat", "console", "console/ui", "migrations",
 		"tenant", "tenant/grant", "tenant/pgstore", "tenant/subject",
-		"internal/embednats", "internal/embedpg", "internal/obs", "internal/run",
+		"internal/embednats", "internal/embedpg", "internal/obs", "internal/outbound", "internal/run",
 	},
 	"cmd/parley": {"client", "internal/app", "internal/run", "internal/termchat", "tenant"},
 

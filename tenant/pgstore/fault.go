@@ -103,6 +103,8 @@ func taken(constraint string) (field, why string) {
 		return "external_id", "another user of the tenant has it"
 	case "people_email_key":
 		return "email", "somebody has signed up with it; log in instead"
+	case "keys_oidc_once":
+		return "issuer", "a key of this issuer and client exists; each lets users into one tenant"
 	case "users_nkey", "credentials_pkey":
 		return "nkey", "it is registered already"
 	}

@@ -416,3 +416,63 @@ func TestIdentityOfAForeignToken(t *testing.T) {
 		want(t, c.name+": user", got.User.ID, c.user)
 	}
 }
+
+func TestIdentityOfAnIDToken(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	addTenant(t, s, "acme", "other")
+	mailed := userOf("acme", "alice")
+	mailed.ExternalID = "alice@acme.example"
+	addUser(t, s, mailed, userOf("acme", "bob"), userOf("other", "alice"))
+	add := func(id string, of tenant.TenantID, client, claim string) {
+		t.Helper()
+		spec := tenant.KeySpec{Kind: tenant.KeyOIDC, Name: id, KeyDetails: tenant.KeyDetails{Issuer: "https://i", ClientID: client, UserClaim: claim}}
+		write(t, s, of, func(ctx context.Context, x tenant.Tx) error {
+			return x.InsertKey(ctx, tenant.Key{ID: id, Tenant: of, KeySpec: spec, CreatedAt: base})
+		})
+	}
+	remove := func(id string, of tenant.TenantID, sec int) {
+		t.Helper()
+		write(t, s, of, func(ctx context.Context, x tenant.Tx) error {
+			_, err := x.RemoveKey(ctx, of, id, at(sec))
+			return err
+		})
+	}
+	add("subs", "acme", "web", "sub")
+	add("mails", "acme", "mail", "email")
+	add("theirs", "other", "app", "sub")
+	add("older", "other", "gone", "sub")
+	remove("older", "other", 1)
+	add("old", "acme", "gone", "sub")
+	remove("old", "acme", 2)
+	add("before", "other", "moved", "sub")
+	remove("before", "other", 3)
+	add("after", "acme", "moved", "sub")
+	names := map[string]tenant.Handle{"sub": {ID: "bob"}, "email": {External: "alice@acme.example"}, "x": {ID: "alice"}}
+	for _, c := range []struct {
+		client string
+		key    string // "": not found
+		tenant tenant.TenantID
+		user   tenant.UserID
+	}{
+		{"web", "subs", "acme", "bob"},
+		{"mail", "mails", "acme", "alice"},
+		{"app", "theirs", "other", ""}, // which has no bob
+		{"gone", "old", "acme", "bob"}, // the one that was removed last
+		{"moved", "after", "acme", "bob"},
+		{"nobody's", "", "", ""},
+	} {
+		got, err := s.Identity(within(t), tenant.Claim{Foreign: true, TokenID: "k", IDToken: tenant.IDTokenClaim{Issuer: "https://i", Audience: c.client, Names: names}})
+		if c.key == "" {
+			wantErr(t, c.client, err, tenant.ErrNotFound)
+			continue
+		}
+		must(t, err)
+		want(t, c.client+": keys", len(got.Keys), 1)
+		want(t, c.client+": key", got.Keys[0].ID, c.key)
+		want(t, c.client+": tenant", got.Tenant, c.tenant)
+		want(t, c.client+": user", got.User.ID, c.user)
+	}
+	_, err := s.Identity(within(t), tenant.Claim{Foreign: true, IDToken: tenant.IDTokenClaim{Issuer: "https://j", Audience: "web"}})
+	wantErr(t, "another issuer", err, tenant.ErrNotFound)
+}
