@@ -405,6 +405,19 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 		out["more"] = more
 		return out, err
 	},
+	"search": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		found, err := u.Search(ctx, client.SearchQuery{Query: s.text("query"), Room: named(s).ID})
+		texts, rooms, hits := []string{}, []tenant.RoomID{}, []string{}
+		for _, m := range found {
+			texts, rooms = append(texts, m.Text), append(rooms, m.Room)
+			for _, p := range m.Excerpt {
+				if p.Hit {
+					hits = append(hits, p.Text)
+				}
+			}
+		}
+		return map[string]any{"texts": texts, "rooms": rooms, "hits": hits}, err
+	},
 	"read": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
 		n, err := u.Read(ctx, named(s), s.number("seq"))
 		return map[string]any{"unread": n}, err

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -94,4 +98,50 @@ func TestSharedCases(t *testing.T) {
 			t.Log(out)
 		})
 	}
+}
+
+// The examples are programs that somebody starts with: each says something, and it is there.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	needSDK(t)
+	s := house(t)
+	creds := s.credsFile("acme", "alice")
+	s.peer("acme", "bob").post("chat.std.open.lobby.bob", "before", "")
+
+	out, err := s.shell("../..", fmt.Sprintf("go run ./client/examples/room -url %s -creds %s -user alice hello from go", s.NATS, creds), "")
+	if err != nil {
+		t.Fatalf("go: %v\n%s", err, out)
+	}
+	wantLines(t, "go", out, "bob: before", "alice: hello from go")
+	out = node(t, nil, "node", "dist/examples/room.js", s.NATS, "alice", creds, "lobby", "hello from node")
+	wantLines(t, "node", out, "bob: before", "alice: hello from go", "alice: hello from node")
+}
+
+// The page runs in a real browser.
+func TestExamplePage(t *testing.T) {
+	t.Parallel()
+	needSDK(t)
+	node(t, nil, "npm", "run", "bundle")
+	s := house(t)
+	site := httptest.NewServer(http.FileServer(http.Dir(filepath.Join(sdkFolder, "dist", "page"))))
+	t.Cleanup(site.Close)
+	page := fmt.Sprintf("%s/?ws=%s&user=alice&room=lobby&say=hello+from+a+browser#%s", site.URL, s.WS, s.userToken("acme", "alice"))
+
+	profile, err := os.MkdirTemp("", "parley-browser") //nolint:usetesting // its last processes may still write while they die
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	browser := exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+profile, "--remote-debugging-port=0", page)
+	browser.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	browser.Cancel = func() error { return syscall.Kill(-browser.Process.Pid, syscall.SIGKILL) }
+	if err := browser.Start(); err != nil {
+		t.Fatalf("chromium is needed to test the page (deploy/install-deps.sh chromium): %v", err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = browser.Wait() // it was killed
+		_ = os.RemoveAll(profile)
+	})
+	eventually(t, "the page has said something", func() bool { return strings.Contains(s.texts("acme", "lobby"), "alice:hello from a browser") })
 }

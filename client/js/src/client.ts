@@ -6,6 +6,7 @@ import { Listener } from "./listener.js";
 import { type Message, parseStored } from "./message.js";
 import type { Notice } from "./notice.js";
 import type {
+  Found,
   HistoryQuery,
   Me,
   Member,
@@ -253,6 +254,17 @@ export class Client {
       signal,
     );
     return { messages: answer.messages.map(parseStored).filter((m) => m !== undefined), more: answer.more };
+  }
+
+  /** Finds messages, newest first: in a room, or everywhere the user may read. */
+  async search(query: string, options: { room?: RoomRef; limit?: number } = {}): Promise<Found[]> {
+    const room = options.room === undefined ? undefined : idOf(options.room);
+    const { messages } = await this.call("search", { query, room, limit: options.limit });
+    return messages.flatMap((raw) => {
+      const m = parseStored(raw);
+      const { room, highlights } = raw as Found;
+      return m ? [{ ...m, room, highlights }] : [];
+    });
   }
 
   /**

@@ -1,5 +1,6 @@
 // The operations of the chat API, as chat.api.<user>.<op> takes and answers them.
 
+import type { Message } from "./message.js";
 import type { Class, Kind } from "./subject.js";
 
 export type Role = "reader" | "member" | "poster" | "moderator" | "owner";
@@ -89,6 +90,13 @@ export interface Presence {
   last_seen?: string;
 }
 
+/** A message with the place of what was looked for. */
+export interface Found extends Message {
+  room: string;
+  /** An excerpt of the text, plain text in parts; hit marks what was looked for. */
+  highlights: { text: string; hit?: boolean }[];
+}
+
 interface InRoom {
   room: string;
 }
@@ -136,6 +144,7 @@ export interface Operations {
   unban: [request: OfUser, answer: object];
   role: [request: OfUser & { role: Role }, answer: object];
 
+  search: [request: Partial<InRoom> & { query: string; limit?: number }, answer: { messages: unknown[] }];
   presence: [
     request: { room?: string; users?: string[]; idle?: boolean },
     answer: { users: Presence[]; more?: boolean; watch_seconds?: number },

@@ -7,6 +7,7 @@ export type { Listener } from "./listener.js";
 export type { Attachment, Event, Message } from "./message.js";
 export type { Notice } from "./notice.js";
 export type {
+  Found,
   HistoryQuery,
   Me,
   Member,

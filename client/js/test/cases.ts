@@ -208,6 +208,10 @@ class Run {
       const { messages, more } = await this.#user(s).client.history(s.room, { before, after, thread, limit });
       return { ...summary(messages), more };
     },
+    search: async (s) => {
+      const found = await this.#user(s).client.search(s.query, { room: s.room });
+      return { texts: found.map((m) => m.text), rooms: found.map((m) => m.room), hits: found.flatMap((m) => m.highlights.filter((p) => p.hit).map((p) => p.text)) };
+    },
     read: async (s) => ({ unread: await this.#user(s).client.read(s.room, s.seq) }),
     edit: async (s) => plain(await this.#user(s).client.edit(s.room, s.seq, s.text)),
     delete: async (s) => plain(await this.#user(s).client.delete(s.room, s.seq)),
