@@ -18,6 +18,11 @@ var help = []string{
 	"  /dm USER        talk with one user",
 	"  /who            who is in this room",
 	"  /history        what was said before",
+	"  /edit TEXT      say your last message otherwise",
+	"  /delete         take your last message back",
+	"  /reply TEXT     answer the last message of somebody else; /reply @USER TEXT",
+	"  /react EMOJI    react to it; /react EMOJI @USER",
+	"  /search WORDS   find messages",
 	"  /quit           end (^D too)",
 	"  //text          a message that begins with a slash",
 }
@@ -42,11 +47,11 @@ func (s *session) typed(line string) error {
 }
 
 func (s *session) command(command, arg string) error {
-	needsArg := command == "/join" || command == "/room" || command == "/dm"
-	needsRoom := command == "/leave" || command == "/who" || command == "/history"
+	needsArg := slices.Contains([]string{"/join", "/room", "/dm", "/edit", "/reply", "/react", "/search"}, command)
+	needsRoom := slices.Contains([]string{"/leave", "/who", "/history", "/edit", "/delete", "/reply", "/react"}, command)
 	switch {
 	case needsArg && arg == "":
-		s.say(red, "✗ "+command+" needs a name: /help")
+		s.say(red, "✗ "+command+" needs more: /help")
 		return nil
 	case needsRoom && s.room == nil:
 		s.say(red, "✗ no room is open: /rooms, /room ROOM")
@@ -71,6 +76,16 @@ func (s *session) command(command, arg string) error {
 		s.try("who", s.who(s.room.Room))
 	case "/history":
 		s.try("history", s.older(s.room))
+	case "/edit":
+		s.edit(arg)
+	case "/delete":
+		s.remove()
+	case "/reply":
+		s.reply(arg)
+	case "/react":
+		s.react(arg)
+	case "/search":
+		s.try("search", s.search(arg))
 	default:
 		s.say(red, "✗ there is no "+clean(command)+": /help")
 	}
@@ -110,6 +125,7 @@ func failed(err error) func() error { return func() error { return err } }
 
 // post queues a message for the room that is open when its turn comes.
 func (s *session) post(text string) {
+	s.typing(false)
 	if s.down {
 		s.say(dim, "· this waits for the connection: "+clean(text))
 	}
@@ -130,7 +146,7 @@ func (s *session) send(room client.Room, text string) job {
 	return func(ctx context.Context) func() error {
 		ctx, cancel := context.WithTimeout(ctx, postTimeout)
 		defer cancel()
-		ack, err := s.c.Post(ctx, room, client.Draft{Text: text})
+		ack, err := s.c.Post(ctx, room, draftOf(text))
 		return func() error {
 			if err != nil {
 				return s.notSent(err)
@@ -214,6 +230,25 @@ func (s *session) who(r client.Room) job {
 			}
 			if isOpenTo(r.Kind) {
 				s.say(dim, "  All users of "+clean(s.me.Tenant)+" can read here.")
+			}
+			return nil
+		}
+	}
+}
+
+// search shows messages that hold words, oldest first.
+func (s *session) search(words string) job {
+	return func(ctx context.Context) func() error {
+		found, err := s.c.Search(ctx, client.SearchQuery{Query: words, Limit: shownAtFirst})
+		if err != nil {
+			return failed(err)
+		}
+		return func() error {
+			if len(found) == 0 {
+				s.say(dim, "  No message has that.")
+			}
+			for _, m := range slices.Backward(found) {
+				s.scr.print(s.page.found(m))
 			}
 			return nil
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 // commands are completed by Tab.
-var commands = []string{"/dm ", "/help", "/history", "/join ", "/leave", "/quit", "/rooms", "/room ", "/who"}
+var commands = []string{"/delete", "/dm ", "/edit ", "/help", "/history", "/join ", "/leave", "/quit", "/react ", "/reply ", "/rooms", "/room ", "/search ", "/who"}
 
 // completer asks the session's goroutine to complete a line.
 func (s *session) completer(ctx context.Context) func(string) (string, bool) {

@@ -25,8 +25,9 @@ const (
 	nameCells = 12
 )
 
-// message renders one, with the day before it where it is the day's first.
-func (p *page) message(m client.Message) []string {
+// message renders one, with the day before it where it is the day's first. about is the
+// message that an event is about.
+func (p *page) message(m, about client.Message) []string {
 	at := m.Time.In(p.loc)
 	var out []string
 	if day := at.Format(dayFormat); day != p.day {
@@ -34,7 +35,7 @@ func (p *page) message(m client.Message) []string {
 		out = append(out, p.style.rule(dim, day, p.width))
 	}
 	if m.Event != nil {
-		return append(out, p.line(at, "", p.style.paint(dim, "· "+event(*m.Event)))...)
+		return append(out, p.line(at, "", p.style.paint(dim, "· "+event(*m.Event, about)))...)
 	}
 	var body []string
 	if m.Deleted {
@@ -132,17 +133,22 @@ func (p *page) unread(n int64, since time.Time) string {
 	return p.style.rule(red, fmt.Sprintf("%d new since %s", n, since.In(p.loc).Format(clock)), p.width)
 }
 
-func event(e client.Event) string {
+func event(e client.Event, about client.Message) string {
 	who, by := clean(e.User), clean(e.By)
 	switch e.Type {
-	case "joined":
+	case client.EventJoined:
 		return orElse(who, "somebody") + " joined"
-	case "left":
+	case client.EventLeft:
 		return orElse(who, "somebody") + " left"
-	case "edited":
-		return orElse(by, "somebody") + " edited a message"
-	case "deleted":
-		return orElse(by, "somebody") + " deleted a message"
+	case client.EventEdited:
+		return orElse(by, "somebody") + " edited " + excerpt(about) + ": " + clean(e.Text)
+	case client.EventDeleted:
+		return orElse(by, "somebody") + " deleted " + excerpt(about)
+	case client.EventReaction:
+		if !e.On {
+			return orElse(by, "somebody") + " took " + clean(e.Emoji) + " back from " + excerpt(about)
+		}
+		return orElse(by, "somebody") + " reacted " + clean(e.Emoji) + " to " + excerpt(about)
 	}
 	text := clean(e.Type)
 	if who != "" {
@@ -152,6 +158,19 @@ func event(e client.Event) string {
 		text += " by " + by
 	}
 	return text
+}
+
+// found is one line about a message that was searched for.
+func (p *page) found(m client.Found) string {
+	var text strings.Builder
+	for _, part := range m.Excerpt {
+		piece := strings.Join(cleanLines(part.Text), " ")
+		if part.Hit {
+			piece = p.style.paint(bold, piece)
+		}
+		text.WriteString(piece)
+	}
+	return fmt.Sprintf("  %s %s %s: %s", m.Time.In(p.loc).Format("2006-01-02 "+clock), clean(string(m.Room)), clean(m.Sender), text.String())
 }
 
 // rooms is a table of rooms.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -51,7 +52,7 @@ func TestNobodyWritesAnothersLine(t *testing.T) {
 	p := page{style: style{columns: true}, me: "alice", loc: time.UTC, width: 60, day: at(22, 0).Format(dayFormat)}
 	fake := "14:03          bob │ I quit"
 	for _, text := range []string{"hello\n" + fake, "hello" + strings.Repeat(" ", 41) + fake, strings.Repeat("x", 200) + fake} {
-		lines := p.message(client.Message{Sender: "mallory", Time: at(22, 14), Text: text})
+		lines := p.message(client.Message{Sender: "mallory", Time: at(22, 14), Text: text}, client.Message{})
 		for i, l := range lines {
 			want := strings.Repeat(" ", 18) + " │ "
 			if i == 0 {
@@ -67,7 +68,7 @@ func TestNobodyWritesAnothersLine(t *testing.T) {
 func TestLongSendersStandAlone(t *testing.T) {
 	t.Parallel()
 	p := page{style: style{columns: true}, loc: time.UTC, width: 60, day: at(22, 0).Format(dayFormat)}
-	got := p.message(client.Message{Sender: "somebody-with-a-long-id", Time: at(22, 14), Text: "hi"})
+	got := p.message(client.Message{Sender: "somebody-with-a-long-id", Time: at(22, 14), Text: "hi"}, client.Message{})
 	want := []string{"14:02 somebody-with-a-long-id │", strings.Repeat(" ", 18) + " │ hi"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -95,7 +96,7 @@ func TestMessages(t *testing.T) {
 		{client.Message{Sender: "_", Time: at(22, 9), Event: &client.Event{Type: "joined", User: "carol"}}, []string{"09:02 · carol joined"}},
 		{client.Message{Sender: "_", Time: at(22, 9), Event: &client.Event{Type: "pin\x1bned", By: "carol"}}, []string{"09:02 · pin\ufffdned by carol"}},
 	} {
-		if got := p.message(c.m); !slices.Equal(got, c.want) {
+		if got := p.message(c.m, client.Message{}); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: got %q, want %q", c.m, got, c.want)
 		}
 	}
@@ -106,7 +107,7 @@ func TestColoursOnlyWhereWanted(t *testing.T) {
 	m := client.Message{Sender: "bob", Time: at(22, 9), Text: "hi", Mentions: []string{"alice"}}
 	for colour, want := range map[bool]bool{true: true, false: false} {
 		p := page{style: style{columns: true, colour: colour}, me: "alice", loc: time.UTC, width: 80}
-		got := strings.Join(p.message(m), "\n") + strings.Join(rooms(p.style, []client.Room{{ID: "x", Unread: 2}}), "")
+		got := strings.Join(p.message(m, m), "\n") + strings.Join(rooms(p.style, []client.Room{{ID: "x", Unread: 2}}), "")
 		if strings.Contains(got, "\x1b") != want {
 			t.Errorf("colour %v: got %q", colour, got)
 		}
@@ -135,7 +136,7 @@ func TestComplete(t *testing.T) {
 	t.Parallel()
 	s := &session{people: map[string]bool{"bob": true, "bobby": true, "carol": true}, others: map[string]bool{"lobby": true}}
 	for in, want := range map[string]string{
-		"/he": "/help", "/his": "/history", "/r": "/room", "/x": "/x",
+		"/he": "/help", "/his": "/history", "/ro": "/room", "/x": "/x",
 		"/dm c": "/dm carol", "/dm b": "/dm bob", "/room l": "/room lobby",
 		"ca": "carol: ", "hello ca": "hello carol ", "": "", "hello ": "hello ",
 	} {
@@ -152,10 +153,11 @@ func TestTerminalKeepsTheInputLine(t *testing.T) {
 	screen := &chat{t: t}
 	tty := newTTY(in, screen, func() (int, int) { return 40, 10 })
 	taken := make(chan string, 2)
+	var pressed atomic.Int32
 	done := make(chan error, 1)
 	go func() {
 		done <- tty.read(func(l string) bool { taken <- l; return true },
-			func(l string) (string, bool) { return l + "!", true })
+			func(l string) (string, bool) { return l + "!", true }, func() { pressed.Add(1) })
 	}()
 	write := func(s string) {
 		if _, err := io.WriteString(keys, s); err != nil {
@@ -185,6 +187,9 @@ func TestTerminalKeepsTheInputLine(t *testing.T) {
 	write("\x03")
 	if err := <-done; err != io.EOF { //nolint:errorlint // the editor returns it bare
 		t.Errorf("got %v, want EOF for ^C", err)
+	}
+	if n := pressed.Load(); n != int32(len("hello")+len("hey")) {
+		t.Errorf("got %d keys, want those of hello and hey", n)
 	}
 	if strings.Contains(screen.String(), "\r\n\r\n") || strings.Contains(screen.String(), "hello\r\n") {
 		t.Errorf("the typed line was left on the screen: %q", screen)

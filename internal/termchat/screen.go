@@ -18,8 +18,8 @@ type screen interface {
 	prompt(s string)
 	// width is that of a line, in cells.
 	width() int
-	// read hands lines to take until the input ends or take returns false.
-	read(take func(line string) bool, complete func(line string) (string, bool)) error
+	// read hands lines to take until the input ends or take returns false. key is called for each key.
+	read(take func(line string) bool, complete func(line string) (string, bool), key func()) error
 	// close leaves the cursor at the beginning of an empty line.
 	close()
 }
@@ -45,7 +45,7 @@ func (p *plain) prompt(string) {}
 func (p *plain) width() int    { return 80 }
 func (p *plain) close()        {}
 
-func (p *plain) read(take func(string) bool, _ func(string) (string, bool)) error {
+func (p *plain) read(take func(string) bool, _ func(string) (string, bool), _ func()) error {
 	s := bufio.NewScanner(p.in)
 	s.Buffer(nil, maxLine)
 	for s.Scan() {
@@ -121,7 +121,7 @@ func (s *tty) prompt(p string) {
 	_, _ = s.t.Write(nil) // draws the line again
 }
 
-func (s *tty) read(take func(string) bool, complete func(string) (string, bool)) error {
+func (s *tty) read(take func(string) bool, complete func(string) (string, bool), pressed func()) error {
 	done := false
 	s.t.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
 		switch {
@@ -135,6 +135,8 @@ func (s *tty) read(take func(string) bool, complete func(string) (string, bool))
 			if full, ok := complete(line); ok {
 				return full, len(full), true
 			}
+		case key >= ' ':
+			pressed()
 		}
 		return line, pos, key == '\t'
 	}

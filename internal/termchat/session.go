@@ -49,8 +49,9 @@ type session struct {
 	removed  string // the last of these notices
 	down     bool   // was said
 	downTime <-chan time.Time
-	postErr  error // the first
-	ended    bool  // the input
+	typedAt  time.Time // when the room was told last; of the goroutine that reads the input
+	postErr  error     // the first
+	ended    bool      // the input
 	linger   <-chan time.Time
 }
 
@@ -82,7 +83,7 @@ func (s *session) run(ctx context.Context) error {
 			case <-ctx.Done():
 				return false
 			}
-		}, s.completer(ctx))
+		}, s.completer(ctx), s.key)
 	}()
 	err := s.loop(ctx, lines, input)
 	s.markLast()
@@ -207,6 +208,15 @@ func (s *session) step(ctx context.Context, lines <-chan string, input <-chan er
 		s.put(m)
 	case <-s.room.markDue():
 		s.mark()
+	case sig, ok := <-s.room.signals():
+		if ok {
+			s.signalled(sig)
+		} else {
+			s.room.sigs = nil
+		}
+	case now := <-s.room.fadeDue():
+		s.room.typists.forget(now)
+		s.prompt()
 	case n, ok := <-s.c.Notices():
 		if ok {
 			s.notice(n)
@@ -249,7 +259,7 @@ func reason(err error) string {
 func (s *session) prompt() {
 	where := "no room"
 	if s.room != nil {
-		where = label(s.room.Room, s.me.User)
+		where = label(s.room.Room, s.me.User) + s.room.typists.String()
 	}
 	if s.down {
 		where += " · offline"

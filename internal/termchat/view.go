@@ -21,6 +21,9 @@ type view struct {
 	posted   uint64 // the newest that the user posted here
 	marked   uint64 // as read
 	marks    <-chan time.Time
+	recent   recent
+	sigs     <-chan client.Signal // nil without a terminal, where nobody looks at them
+	typists  typists
 }
 
 // messages is nil, which never delivers, where no room is open.
@@ -29,6 +32,20 @@ func (v *view) messages() <-chan client.Message {
 		return nil
 	}
 	return v.listener.Messages()
+}
+
+func (v *view) signals() <-chan client.Signal {
+	if v == nil {
+		return nil
+	}
+	return v.sigs
+}
+
+func (v *view) fadeDue() <-chan time.Time {
+	if v == nil {
+		return nil
+	}
+	return v.typists.fade
 }
 
 func (v *view) markDue() <-chan time.Time {
@@ -73,6 +90,11 @@ func (s *session) show(ctx context.Context, r client.Room) func() error {
 		s.closeRoom()
 		s.removed = ""
 		s.room = &view{Room: r, listener: l, cancel: cancel, marked: r.Read}
+		if s.page.style.columns {
+			if s.room.sigs, err = s.c.Signals(ctx, r); err != nil {
+				return err
+			}
+		}
 		s.others[string(r.ID)] = false
 		s.head(r, more)
 		s.first(messages)
@@ -109,11 +131,15 @@ func (s *session) first(messages []client.Message) {
 // put prints a message of the open room.
 func (s *session) put(m client.Message) {
 	s.page.width = s.scr.width()
-	s.scr.print(s.page.message(m)...)
-	if m.Event == nil {
-		s.people[m.Sender] = true
-	}
 	v := s.room
+	if m.Event == nil {
+		s.scr.print(s.page.message(m, client.Message{})...)
+		s.people[m.Sender] = true
+		v.recent.add(m)
+	} else {
+		about, _ := v.recent.apply(*m.Event)
+		s.scr.print(s.page.message(m, about)...)
+	}
 	if v.oldest == 0 || m.Seq < v.oldest {
 		v.oldest = m.Seq
 	}
