@@ -58,6 +58,7 @@ type tenantFacts struct {
 	Signing []string
 	Closed  []closedPost // newest first, blocked pairs behind all others
 	Revoked []string     // nkeys of credentials that the servers would let in by themselves
+	Shared  []sharedRoom // in the order of their addresses
 }
 
 // systemFacts are all that the claims of the operator and its three accounts depend on.

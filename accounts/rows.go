@@ -77,7 +77,13 @@ SELECT t.tenant_id, t.account, t.limits, t.status,
     (SELECT '*', 'direct', least(user_id, blocked_id) || '.' || greatest(user_id, blocked_id), '', '', 'blocked', since
     FROM blocks WHERE tenant_id = t.tenant_id ORDER BY since DESC LIMIT $2)) c), '[]'),
   array(SELECT c.nkey FROM credentials c JOIN users u USING (tenant_id, user_id)
-    WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND (c.revoked_at IS NOT NULL OR u.status <> 'active') ORDER BY c.nkey)
+    WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND (c.revoked_at IS NOT NULL OR u.status <> 'active') ORDER BY c.nkey),
+  coalesce((SELECT jsonb_agg(to_jsonb(s) ORDER BY s.address) FROM (
+    SELECT address, extract(epoch FROM created_at)::bigint AS since FROM rooms
+    WHERE tenant_id = t.tenant_id AND kind = 'shared' AND state <> 'deleted'
+    UNION ALL
+    SELECT r.address, extract(epoch FROM s.accepted_at)::bigint FROM shares s JOIN rooms r ON r.room_pk = s.room_pk
+    WHERE s.guest = t.tenant_id AND s.status = 'accepted' AND r.state <> 'deleted') s), '[]')
 FROM tenants t WHERE t.tenant_id = ANY($1)`
 
 // readFacts reads what the claims of tenants depend on.
@@ -88,7 +94,7 @@ func readFacts(ctx context.Context, q querier, ids []tenant.TenantID) (map[tenan
 	}
 	facts := make(map[tenant.TenantID]tenantFacts, len(ids))
 	var f tenantFacts
-	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Revoked}, func() error {
+	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Revoked, &f.Shared}, func() error {
 		facts[f.Tenant] = f
 		f = tenantFacts{}
 		return nil
@@ -127,5 +133,6 @@ func (s *System) claimsOf(r row, facts map[tenant.TenantID]tenantFacts) (*jwt.Ac
 	if !ok || f.Status == tenant.Deleting {
 		return nil, fmt.Errorf("claims of %s: %w", r.Account, errDeleting)
 	}
-	return tenantClaims(f, s.facts.parley.id), nil
+	c := tenantClaims(f, s.facts.parley.id)
+	return c, importShared(c, s.facts.parley.id, s.parleySigner, f.Shared)
 }

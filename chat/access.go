@@ -47,42 +47,46 @@ func decodeLimits(limits []byte) (tenant.Limits, error) {
 
 // A seen room is one as a user sees it.
 type seenRoom struct {
-	pk     int64
-	id     tenant.RoomID
-	kind   tenant.Kind
-	class  tenant.Class
-	stream string // that holds its messages
-	state  tenant.RoomState
-	rights tenant.Rights
-	muted  tenant.MuteReason // "": the user is not
-	since  time.Time         // from when on the user may read; zero: all of it
-	slow   time.Duration     // between two posts of the user; 0: he is free of slow mode
+	pk      int64
+	id      tenant.RoomID // as the viewer names it
+	viewer  tenant.TenantID
+	host    tenant.TenantID // whose room it is
+	address tenant.RoomID   // of a shared room
+	account string          // the host's
+	kind    tenant.Kind
+	class   tenant.Class
+	stream  string // that holds its messages
+	state   tenant.RoomState
+	rights  tenant.Rights
+	muted   tenant.MuteReason // "": the user is not
+	since   time.Time         // from when on the user may read; zero: all of it
+	slow    time.Duration     // between two posts of the user; 0: he is free of slow mode
 }
 
-const sqlSeenRoom = `SELECT r.room_pk, r.room_id, r.kind, r.class, t.account, r.state, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false),
+const sqlSeenRoom = `SELECT r.room_pk, r.id, r.viewer, r.tenant_id, r.address, r.kind, r.class, t.account, r.state, r.may_post, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false),
 	r.slow_seconds,
 	coalesce((SELECT why FROM mutes WHERE tenant_id = $1 AND user_id = $3 AND room_id IN ('', $2) AND (until > now() OR until IS NULL)
 		ORDER BY room_id DESC LIMIT 1), ''),
-	CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END
-	FROM rooms r JOIN tenants t ON t.tenant_id = r.tenant_id
-	LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.tenant_id
-	LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = $3
-	WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted'`
+	greatest(r.visible_from, CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END)
+	FROM tenant_rooms r JOIN tenants t ON t.tenant_id = r.tenant_id
+	LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.viewer
+	LEFT JOIN users u ON u.tenant_id = r.viewer AND u.user_id = $3
+	WHERE r.viewer = $1 AND r.id = $2 AND r.state <> 'deleted'`
 
 // room finds a room with a user's rights in it. u may be empty: the tenant itself asks.
 func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (seenRoom, error) {
 	var room seenRoom
-	var account string
-	var service bool
+	var mayPost, service bool
 	var since *time.Time
 	var slow int64
 	m := tenant.Membership{Room: r}
 	err := c.pool.QueryRow(ctx, sqlSeenRoom, t, r, u).
-		Scan(&room.pk, &room.id, &room.kind, &room.class, &account, &room.state, &m.Role, &m.State, &service, &slow, &room.muted, &since)
+		Scan(&room.pk, &room.id, &room.viewer, &room.host, &room.address, &room.kind, &room.class, &room.account, &room.state,
+			&mayPost, &m.Role, &m.State, &service, &slow, &room.muted, &since)
 	if err != nil {
 		return seenRoom{}, fromDB(err)
 	}
-	room.stream, room.since = subject.Stream(account, room.class), timeOf(since)
+	room.stream, room.since = subject.Stream(room.account, room.class), timeOf(since)
 	m.Kind, m.Class = room.kind, room.class
 	if m.State == "" {
 		room.rights = tenant.RightsOf(room.kind, nil)
@@ -92,7 +96,12 @@ func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u t
 	if !room.rights.Moderate {
 		room.slow = time.Duration(slow) * time.Second
 	}
-	if service && room.kind != tenant.Direct {
+	if room.viewer != room.host {
+		// A guest's users speak where the host lets them, and moderate their own people alone, by tenant.Service.
+		room.rights.Post = room.rights.Post && mayPost
+		room.rights.Moderate, room.rights.Own = false, false
+	}
+	if service && room.kind != tenant.Direct && room.kind != tenant.Shared {
 		// A backend's credentials carry every room but the direct ones (DESIGN.md section 5).
 		room.rights.Read, room.rights.Post, room.rights.Signal = true, true, true
 	}

@@ -147,6 +147,7 @@ func (c *Chat) message(ctx context.Context, who caller, r string, seq uint64) (s
 		return seenRoom{}, tenant.Message{}, err
 	}
 	m, _, err := scanMessage(c.pool.QueryRow(ctx, sqlMessage, room.pk, seq))
+	room.show(&m)
 	if err = fromDB(err); isNotFound(err) || err == nil && (m.Sender == tenant.System || m.Time.Before(room.since)) {
 		return seenRoom{}, tenant.Message{}, aboutSeq(tenant.CodeNotFound, "is no message of this room")
 	}
@@ -155,11 +156,12 @@ func (c *Chat) message(ctx context.Context, who caller, r string, seq uint64) (s
 
 // say stores an event about a message, and answers with the message when the event is applied.
 func (c *Chat) say(ctx context.Context, who caller, room seenRoom, e tenant.Event) (any, error) {
+	e.By = string(room.name(tenant.UserID(e.By)))
 	event, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
 	}
-	seq, err := c.publish(ctx, who, room, systemDraft(who, room, rand.Text(), event))
+	seq, err := c.publish(ctx, who, room, systemDraft(room, rand.Text(), event))
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +174,7 @@ func (c *Chat) say(ctx context.Context, who caller, room seenRoom, e tenant.Even
 	if err = fromDB(err); err != nil {
 		return nil, err
 	}
+	room.show(&m)
 	if !m.Deleted.IsZero() && e.Event != tenant.EventDeleted {
 		return nil, errDeleted // meanwhile
 	}

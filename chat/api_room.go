@@ -88,9 +88,9 @@ type membersAnswer struct {
 	More    bool         `json:"more,omitzero"` // only the first maxList are listed
 }
 
-const sqlRoomMembers = `SELECT m.user_id, u.name, m.role, coalesce(p.seq, 0) FROM members m JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
+const sqlRoomMembers = `SELECT CASE WHEN m.tenant_id = $2 THEN m.user_id ELSE m.user_id || '@' || m.tenant_id END, u.name, m.role, coalesce(p.seq, 0) FROM members m JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
 	LEFT JOIN read_positions p ON p.room_pk = m.room_pk AND p.user_id = m.user_id AND p.tenant_id = m.tenant_id
-	WHERE m.room_pk = $1 AND m.tenant_id = $2 AND m.state = 'joined' ORDER BY m.user_id LIMIT $3`
+	WHERE m.room_pk = $1 AND m.state = 'joined' ORDER BY m.user_id, m.tenant_id LIMIT $3`
 
 func (c *Chat) opMembers(ctx context.Context, who caller, q roomRequest) (any, error) {
 	room, err := c.readable(ctx, who.tenant, q.Room, who.user)

@@ -18,7 +18,7 @@ type whoamiAnswer struct {
 	RoomsGranted []tenant.RoomID `json:"rooms_granted"`
 }
 
-const sqlGrantedRooms = `SELECT r.room_id FROM standings m JOIN rooms r USING (room_pk) LEFT JOIN room_heads h USING (room_pk)
+const sqlGrantedRooms = `SELECT r.id FROM standings m JOIN tenant_rooms r ON r.room_pk = m.room_pk AND r.viewer = m.tenant_id LEFT JOIN room_heads h ON h.room_pk = m.room_pk
 	WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.kind <> 'direct'
 		AND (r.kind IN ('private', 'shared')
 			OR r.kind = 'open' AND m.role <> 'member'
@@ -26,7 +26,7 @@ const sqlGrantedRooms = `SELECT r.room_id FROM standings m JOIN rooms r USING (r
 			OR EXISTS (SELECT FROM standings x JOIN rooms y USING (room_pk)
 				WHERE x.tenant_id = $1 AND x.user_id = $2 AND y.state <> 'deleted' AND y.kind IN ('open', 'announce')
 				AND (x.state = 'banned' OR x.state = 'joined' AND x.role = 'reader' AND y.kind = 'open')))
-	ORDER BY h.last_at DESC NULLS LAST, r.room_id LIMIT $3`
+	ORDER BY h.last_at DESC NULLS LAST, r.id LIMIT $3`
 
 func (c *Chat) opWhoami(ctx context.Context, who caller, _ struct{}) (any, error) {
 	rows, err := c.pool.Query(ctx, sqlGrantedRooms, who.tenant, who.user, tenant.MaxListedRooms)

@@ -51,7 +51,7 @@ func parseBody(data []byte) (body, error) {
 		return body{}, errBody
 	}
 	for _, u := range b.Mentions {
-		if !tenant.ValidID(u) {
+		if !validMention(u) {
 			return body{}, errBody
 		}
 	}
@@ -68,6 +68,12 @@ func parseBody(data []byte) (body, error) {
 
 // validData reports whether v is an object that jsonb takes.
 func validData(v jsontext.Value) bool { return v.IsValid() && v.Kind() == '{' && storable(v) }
+
+// validMention lets users pass, and in shared rooms those of other tenants.
+func validMention(s string) bool {
+	user, of, guest := strings.Cut(s, "@")
+	return tenant.ValidID(user) && (!guest || tenant.ValidID(of))
+}
 
 // decodeStrict decodes one JSON object: no unknown or doubled keys, no bad UTF-8, nothing behind it.
 func decodeStrict(data []byte, v any) error {

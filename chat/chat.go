@@ -56,6 +56,7 @@ type Chat struct {
 	receipts receipts
 	timing   timing
 	now      func() time.Time
+	sharing  chan struct{}             // held by whoever changes a stream of shared rooms
 	leading  atomic.Pointer[projector] // nil while another process projects
 }
 
@@ -102,7 +103,7 @@ func New(c Config) (*Chat, error) {
 	}
 	return &Chat{
 		conn: c.Conn, js: js, pool: c.Pool, rooms: c.Rooms, log: c.Logger,
-		metrics: m, progress: newProgress(), watches: newWatches(), timing: defaultTiming, now: time.Now,
+		metrics: m, progress: newProgress(), watches: newWatches(), sharing: make(chan struct{}, 1), timing: defaultTiming, now: time.Now,
 	}, nil
 }
 

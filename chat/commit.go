@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"parley/tenant"
+	"parley/tenant/subject"
 )
 
 // A run is all that a stream holds from one sequence to another: what is between
@@ -38,6 +39,11 @@ func (p *projector) commit(ctx context.Context, l *line, r run, doom bool) error
 	}
 	defer rollback(ctx, tx)
 	batch := candidates(l.stream, r.msgs)
+	if subject.IsSharedStream(l.stream) {
+		if err = nameShared(ctx, tx, l, batch); err != nil {
+			return err
+		}
+	}
 	f, last, err := p.gather(ctx, tx, l, batch)
 	if err != nil {
 		return err
@@ -70,6 +76,9 @@ func (p *projector) committed(l *line, r run, d ruling) {
 	p.chat.metrics.doubles.Add(float64(d.doubles))
 	for _, r := range d.rows {
 		for _, to := range r.told {
+			if strings.Contains(string(to), "@") {
+				continue // the users of other tenants than the host find it among what they have unread
+			}
 			p.chat.notify(l.account, to, "mention", mentionNotice{Room: r.room.id, Seq: r.msg.seq, By: r.sender})
 		}
 	}
@@ -123,12 +132,13 @@ const (
 		ON CONFLICT (room_pk) DO UPDATE
 		SET last_n = excluded.last_n, last_seq = excluded.last_seq, last_at = excluded.last_at`
 	sqlMovePosters = `INSERT INTO read_positions (room_pk, tenant_id, user_id, seq, n)
-		SELECT room_pk, $1, user_id, seq, n FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) AS p (room_pk, user_id, seq, n)
+		SELECT room_pk, tenant_id, user_id, seq, n
+		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS p (room_pk, tenant_id, user_id, seq, n)
 		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET seq = excluded.seq, n = excluded.n
 		WHERE read_positions.seq < excluded.seq`
 	sqlInsertRefused = `INSERT INTO refused_posts (stream, seq, account, user_id, room_id, code)
-		SELECT $1, seq, $2, user_id, room_id, code
-		FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS r (seq, user_id, room_id, code)
+		SELECT $1, seq, account, user_id, room_id, code
+		FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[]) AS r (account, seq, user_id, room_id, code)
 		ON CONFLICT (stream, seq) DO NOTHING`
 )
 
@@ -153,12 +163,16 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 	}
 	if len(d.refused) > 0 {
 		var seqs []uint64
-		var users, rooms, codes []string
+		var accounts, users, rooms, codes []string
 		for _, r := range d.refused {
+			if r.account == "" {
+				r.account = l.account
+			}
+			accounts = append(accounts, r.account)
 			seqs, users = append(seqs, r.seq), append(users, r.sender)
 			rooms, codes = append(rooms, r.room), append(codes, r.code)
 		}
-		q.Queue(sqlInsertRefused, l.stream, l.account, seqs, users, rooms, codes)
+		q.Queue(sqlInsertRefused, l.stream, accounts, seqs, users, rooms, codes)
 	}
 }
 
@@ -231,10 +245,15 @@ func (d ruling) writePosters(q *pgx.Batch, t tenant.TenantID, f *facts) {
 	}
 	var pks, ns []int64
 	var seqs []uint64
+	var tenants []tenant.TenantID
 	var users []tenant.UserID
 	for k, r := range newest {
-		pks, users = append(pks, r.room.pk), append(users, k.user)
+		u, of := splitName(k.user)
+		if of == "" {
+			of = t
+		}
+		pks, tenants, users = append(pks, r.room.pk), append(tenants, of), append(users, u)
 		seqs, ns = append(seqs, r.msg.seq), append(ns, r.n)
 	}
-	q.Queue(sqlMovePosters, t, pks, users, seqs, ns)
+	q.Queue(sqlMovePosters, pks, tenants, users, seqs, ns)
 }

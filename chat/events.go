@@ -16,7 +16,7 @@ import (
 const eventBatch = 100
 
 const (
-	sqlEventRoom = `SELECT t.account, t.limits, r.room_pk, r.kind, r.class, r.state FROM rooms r JOIN tenants t USING (tenant_id)
+	sqlEventRoom = `SELECT t.account, t.limits, r.room_pk, r.address, r.kind, r.class, r.state FROM rooms r JOIN tenants t USING (tenant_id)
 		WHERE r.tenant_id = $1 AND r.room_id = $2`
 	// The first row's lock lets one job of a room wait for the other.
 	sqlPendingEvents = `SELECT event_id, message_id, event FROM pending_events
@@ -31,12 +31,12 @@ func (c *Chat) PublishEvents(ctx context.Context, j tenant.PublishEvents) error 
 	room := seenRoom{id: j.Room}
 	var limits []byte
 	err := c.pool.QueryRow(ctx, sqlEventRoom, j.Tenant, j.Room).
-		Scan(&who.account, &limits, &room.pk, &room.kind, &room.class, &room.state)
+		Scan(&who.account, &limits, &room.pk, &room.address, &room.kind, &room.class, &room.state)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // the tenant is gone, and the events with it
 	}
 	if err == nil {
-		room.stream = subject.Stream(who.account, room.class)
+		room.viewer, room.host, room.account, room.stream = j.Tenant, j.Tenant, who.account, subject.Stream(who.account, room.class)
 		who.limits, err = decodeLimits(limits)
 	}
 	for n := eventBatch; err == nil && n == eventBatch; {
@@ -71,7 +71,7 @@ func (c *Chat) publishSome(ctx context.Context, who caller, room seenRoom) (int,
 	var done []int64
 	for _, e := range events {
 		if room.state != tenant.RoomDeleted { // nobody reads there any more
-			if _, err = c.publish(ctx, who, room, systemDraft(who, room, e.MessageID, e.Event)); err != nil {
+			if _, err = c.publish(ctx, who, room, systemDraft(room, e.MessageID, e.Event)); err != nil {
 				return 0, err
 			}
 		}
@@ -84,9 +84,8 @@ func (c *Chat) publishSome(ctx context.Context, who caller, room seenRoom) (int,
 }
 
 // systemDraft is a message of the platform itself.
-func systemDraft(who caller, room seenRoom, id string, event []byte) draft {
-	p := subject.Post{Class: room.class, Kind: room.kind, Room: room.id, Sender: tenant.System}
-	return draft{subject: p.Stored(who.account), sender: tenant.System, id: id, body: event}
+func systemDraft(room seenRoom, id string, event []byte) draft {
+	return draft{subject: room.post(tenant.System).Stored(room.account), sender: tenant.System, id: id, body: event}
 }
 
 // parseEvent reads the body of a message of the platform. It takes fields that it does not

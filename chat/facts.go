@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"parley/tenant"
+	"parley/tenant/subject"
 )
 
 // The order matters: the stream's row is locked first, and each later statement sees
@@ -113,7 +114,7 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	a := keysOf(batch)
 	f = &facts{
 		rooms: map[tenant.RoomID]*roomFact{}, active: map[tenant.UserID]bool{},
-		members: map[pair]tenant.MemberState{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{}, targets: map[targetKey]*target{},
+		members: map[pair]tenant.MemberState{}, readOnly: map[pair]bool{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{}, targets: map[targetKey]*target{},
 		restraints: newRestraints(),
 	}
 	for i, seq := range a.targetSeqs {
@@ -134,6 +135,9 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	q.Queue(sqlRooms, l.tenant, a.rooms).Query(f.scanRooms)
 	q.Queue(sqlUsers, l.tenant, a.users).Query(f.scanUsers)
 	q.Queue(sqlMembers, l.tenant, a.memberRooms, a.memberUsers).Query(f.scanMembers)
+	if subject.IsSharedStream(l.stream) {
+		f.queueStandings(&q, l, batch)
+	}
 	q.Queue(sqlMutes, l.tenant, a.users).Query(f.scanMutes)
 	q.Queue(sqlSlow, l.tenant, a.posterRooms, a.posters).Query(f.scanSlow)
 	q.Queue(sqlBlockedPairs, l.tenant, a.users).Query(f.scanBlocked)

@@ -65,7 +65,11 @@ func (g *floodgate) passed(t tenant.TenantID, perSecond int64, batch []candidate
 		if !c.ok || c.system() || clock.Sub(c.msg.at) > floodBurst {
 			continue
 		}
-		who := poster{t, tenant.UserID(c.post.Sender)}
+		u, guest := splitName(tenant.UserID(c.post.Sender))
+		who := poster{t, u}
+		if guest != "" {
+			who.tenant = guest
+		}
 		if !g.take(who, c.msg.at, float64(perSecond)) {
 			continue
 		}

@@ -73,6 +73,9 @@ func (c *Chat) history(ctx context.Context, room seenRoom, q tenant.HistoryQuery
 	if err != nil {
 		return tenant.HistoryPage{}, fmt.Errorf("read room %s: %w", room.id, fromDB(err))
 	}
+	for i := range page.Messages {
+		room.show(&page.Messages[i])
+	}
 	if q.After == 0 {
 		slices.Reverse(page.Messages)
 	}

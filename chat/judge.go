@@ -16,6 +16,7 @@ const (
 	refusedPlace   = "wrong_place"    // the room is of another kind or class
 	refusedClosed  = "room_closed"    // frozen or archived when the message was stored
 	refusedSender  = "sender_unknown" // no such user
+	refusedMember  = "not_member"     // of a shared room, or only a reader there
 	refusedHeaders = "forged_headers" // headers that only the server writes
 	refusedBody    = "invalid_body"
 	refusedThread  = "thread_unknown"  // the reply is to no message of the room, or to a reply
@@ -56,6 +57,7 @@ type facts struct {
 	rooms    map[tenant.RoomID]*roomFact
 	active   map[tenant.UserID]bool // of the users that exist
 	members  map[pair]tenant.MemberState
+	readOnly map[pair]bool    // of the members of shared rooms
 	mutes    map[pair]mute    // without a room: in all
 	seen     map[onceKey]bool // messages that are there already
 	targets  map[targetKey]*target
@@ -86,10 +88,11 @@ type row struct {
 }
 
 type refusal struct {
-	seq    uint64
-	sender string // "": the subject names none
-	room   string
-	code   string
+	seq     uint64
+	account string // the sender's; "": the stream's
+	sender  string // "": the subject names none
+	room    string
+	code    string
 }
 
 // A ruling is what becomes of a batch.
@@ -110,13 +113,15 @@ type joining struct {
 
 // candidate is a message with its subject and its body parsed.
 type candidate struct {
-	msg   *stored
-	post  subject.Post
-	ok    bool
-	id    string
-	body  body
-	event tenant.Event
-	sound bool // the body, or the event, is what it should be
+	msg     *stored
+	account string        // whose user posts
+	address tenant.RoomID // of a shared room
+	post    subject.Post
+	ok      bool
+	id      string
+	body    body
+	event   tenant.Event
+	sound   bool // the body, or the event, is what it should be
 }
 
 // system reports whether the platform itself speaks.
@@ -126,12 +131,16 @@ func candidates(stream string, msgs []stored) []candidate {
 	all := make([]candidate, len(msgs))
 	for i := range msgs {
 		m := &msgs[i]
-		account, p, ok := subject.ParseStored(m.subject)
-		ok = ok && subject.Stream(account, p.Class) == stream
-		c := candidate{msg: m, post: p, ok: ok, id: m.messageID(stream)}
+		c := candidate{msg: m, id: m.messageID(stream)}
+		if subject.IsSharedStream(stream) {
+			c.account, c.post, c.ok = parseShared(stream, m.subject)
+		} else {
+			c.account, c.post, c.ok = subject.ParseStored(m.subject)
+			c.ok = c.ok && subject.Stream(c.account, c.post.Class) == stream
+		}
 		if c.system() {
 			c.event, c.sound = parseEvent(m.data)
-		} else if ok {
+		} else if c.ok {
 			var err error
 			c.body, err = parseBody(m.data)
 			c.sound = err == nil
@@ -156,11 +165,11 @@ func judge(f *facts, batch []candidate, doom bool) ruling {
 		if code == "" {
 			continue
 		}
-		sender, room := place(c)
+		account, sender, room := place(c)
 		if code == string(tenant.OverRate) {
 			sender = "" // he was told when he was muted, once and not for each post
 		}
-		d.refused = append(d.refused, refusal{seq: c.msg.seq, sender: sender, room: room, code: code})
+		d.refused = append(d.refused, refusal{seq: c.msg.seq, account: account, sender: sender, room: room, code: code})
 	}
 	return d
 }
@@ -215,6 +224,8 @@ func checkRoom(f *facts, c candidate) string {
 		return refusedRoom
 	case room.kind != c.post.Kind || room.class != c.post.Class:
 		return refusedPlace
+	case room.kind == tenant.Shared && (f.members[pair{room.id, sender}] != tenant.Joined || f.readOnly[pair{room.id, sender}]):
+		return refusedMember
 	case room.state != tenant.RoomActive && !c.msg.at.Before(room.changedAt):
 		// What was acknowledged before the room was closed still counts.
 		return refusedClosed
@@ -336,21 +347,24 @@ func (d *ruling) join(f *facts, room tenant.RoomID, u tenant.UserID, at time.Tim
 }
 
 // place names the sender and room of a refused message as well as its subject does.
-func place(c candidate) (sender, room string) {
-	if c.system() {
-		return "", string(c.post.Room) // nobody to be told
-	}
-	if c.ok {
-		return c.post.Sender, string(c.post.Room)
+func place(c candidate) (account, sender, room string) {
+	switch {
+	case c.system():
+		return c.account, "", string(c.post.Room) // nobody to be told
+	case c.address != "":
+		u, _ := splitName(tenant.UserID(c.post.Sender))
+		return c.account, string(u), string(c.address)
+	case c.ok:
+		return c.account, c.post.Sender, string(c.post.Room)
 	}
 	// t.<ACCOUNT>.<class>.<kind>.<room…>.<sender>
 	tokens := strings.SplitN(c.msg.subject, ".", 5)
 	if len(tokens) < 5 {
-		return "", ""
+		return "", "", ""
 	}
 	at := strings.LastIndexByte(tokens[4], '.')
 	if at < 0 {
-		return "", ""
+		return "", "", ""
 	}
 	room, sender = tokens[4][:at], tokens[4][at+1:]
 	if !tenant.ValidID(sender) {
@@ -359,5 +373,5 @@ func place(c candidate) (sender, room string) {
 	if !printable(room) {
 		room = ""
 	}
-	return sender, room
+	return "", sender, room
 }

@@ -126,8 +126,6 @@ func (c *Chat) postable(ctx context.Context, who caller, r tenant.RoomID) (seenR
 		return seenRoom{}, tenant.NotFound("room")
 	case err != nil:
 		return seenRoom{}, fmt.Errorf("find room %s: %w", r, err)
-	case room.kind == tenant.Shared:
-		return seenRoom{}, tenant.Errorf(tenant.CodeForbidden, "shared rooms take no posts over HTTP")
 	}
 	return room, room.mayPost(who.user)
 }
@@ -166,7 +164,7 @@ func (c *Chat) newDirect(ctx context.Context, who caller, r tenant.RoomID, low, 
 		return seenRoom{}, tenant.NotFound("room")
 	}
 	return seenRoom{
-		id: r, kind: tenant.Direct, class: tenant.Std, stream: subject.Stream(who.account, tenant.Std), state: tenant.RoomActive,
+		id: r, viewer: who.tenant, host: who.tenant, account: who.account, kind: tenant.Direct, class: tenant.Std, stream: subject.Stream(who.account, tenant.Std), state: tenant.RoomActive,
 	}, err
 }
 
@@ -179,14 +177,14 @@ type draft struct {
 }
 
 func newDraft(who caller, room seenRoom, m tenant.PostRequest) (draft, error) {
-	d := draft{id: rand.Text(), sender: who.user}
+	d := draft{id: rand.Text(), sender: room.name(who.user)}
 	if m.ID != "" {
 		// Ids are the stream's, so the room and the user go in: the same
 		// id elsewhere is another message.
 		sum := sha256.Sum256([]byte(string(room.id) + "\x00" + string(who.user) + "\x00" + m.ID))
 		d.id = "post-" + hex.EncodeToString(sum[:])
 	}
-	d.subject = subject.Post{Class: room.class, Kind: room.kind, Room: room.id, Sender: string(who.user)}.Stored(who.account)
+	d.subject = room.post(string(who.user)).Stored(who.account)
 	var err error
 	b := body{Text: m.Text, Thread: m.Thread, Attachments: m.Attachments, Data: jsontext.Value(m.Data)}
 	for _, u := range m.Mentions {

@@ -49,11 +49,15 @@ func newProjector(c *Chat, epoch int64, end context.CancelCauseFunc) *projector 
 // run projects until ctx ends. It subscribes before it reads a cursor, so that
 // nothing falls between.
 func (p *projector) run(ctx context.Context) error {
+	live := []string{subject.SharedLive}
 	for _, class := range tenant.Classes {
+		live = append(live, subject.LiveOf(class))
+	}
+	for _, all := range live {
 		// No queue group: they merge across accounts (NATS.md).
-		sub, err := p.chat.conn.Subscribe(subject.LiveOf(class), p.live)
+		sub, err := p.chat.conn.Subscribe(all, p.live)
 		if err != nil {
-			return fmt.Errorf("follow class %s: %w", class, err)
+			return fmt.Errorf("follow %s: %w", all, err)
 		}
 		defer func() { _ = sub.Unsubscribe() }()
 	}

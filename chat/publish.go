@@ -23,8 +23,11 @@ type pubAck struct {
 // publish stores a message. A stream that is missing is made first.
 func (c *Chat) publish(ctx context.Context, who caller, room seenRoom, d draft) (uint64, error) {
 	ack, err := c.store(ctx, d)
+	if errors.Is(err, nats.ErrNoResponders) && room.kind == tenant.Shared {
+		return 0, tenant.Errorf(tenant.CodeForbidden, "the room is closed, or shared for reading only")
+	}
 	if errors.Is(err, nats.ErrNoResponders) {
-		if err = c.ensureOf(ctx, who.tenant, room.class); err != nil {
+		if err = c.ensureOf(ctx, room.host, room.class); err != nil {
 			return 0, fmt.Errorf("%w (%w)", unavailable("the message store"), err)
 		}
 		ack, err = c.store(ctx, d)

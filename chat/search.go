@@ -68,6 +68,19 @@ func (c *Chat) Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 type searched struct {
 	rooms []int64
 	since []*time.Time // nil: all of it
+	room  seenRoom     // the one that was named
+	host  tenant.TenantID
+}
+
+// show puts what was found in the names of who looks. Without a named room all is his own tenant's.
+func (in searched) show(found []tenant.FoundMessage) []tenant.FoundMessage {
+	for i := range found {
+		if in.room.pk != 0 {
+			found[i].Room = in.room.id
+			in.room.show(&found[i].Message)
+		}
+	}
+	return found
 }
 
 func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error) {
@@ -79,7 +92,7 @@ func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 	if err != nil || len(in.rooms) == 0 {
 		return []tenant.FoundMessage{}, err
 	}
-	s := scopeOf(t)
+	s := scopeOf(in.host)
 	plain := s.tsquery(terms, nil)
 	// Twice as many, since not all of them need match to the letter.
 	limit := 2 * q.Limit
@@ -89,12 +102,13 @@ func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 	}
 	all, err := c.found(ctx, terms, q.Limit, newest, args...)
 	if err != nil || len(all) == q.Limit {
-		return all, err
+		return in.show(all), err
 	}
 	if len(in.rooms) <= searchRooms {
 		plain = s.tsquery(terms, in.rooms)
 	}
-	return c.found(ctx, terms, q.Limit, sqlSearchAll, plain, in.rooms, in.since, limit, searchHits)
+	all, err = c.found(ctx, terms, q.Limit, sqlSearchAll, plain, in.rooms, in.since, limit, searchHits)
+	return in.show(all), err
 }
 
 // searchable lists the rooms that may be read.
@@ -107,12 +121,12 @@ func (c *Chat) searchable(ctx context.Context, t tenant.TenantID, q tenant.Searc
 		if err == nil {
 			err = c.caughtUp(ctx, room.stream)
 		}
-		return searched{[]int64{room.pk}, []*time.Time{timeOrNil(room.since)}}, err
+		return searched{[]int64{room.pk}, []*time.Time{timeOrNil(room.since)}, room, room.host}, err
 	}
 	if err := c.allCaughtUp(ctx, t); err != nil {
 		return searched{}, err
 	}
-	var in searched
+	in := searched{host: t}
 	rows, err := c.pool.Query(ctx, sqlSearchRooms, t, q.As)
 	if err != nil {
 		return searched{}, fromDB(err)

@@ -62,6 +62,9 @@ func fromServer(h nats.Header, data []byte) (stream string, m stored, ok bool) {
 // fromLive reads a live message; its stream and subject must be those of its delivery subject.
 func fromLive(msg *nats.Msg) (stream string, m stored, ok bool) {
 	stream, m, ok = fromServer(msg.Header, msg.Data)
+	if account, p, shared := subject.ParsePlatformShared(msg.Subject); shared {
+		return stream, m, ok && m.subject == p.Stored(account) && subject.IsSharedStream(stream)
+	}
 	delivered, okLive := strings.CutPrefix(msg.Subject, "live.")
 	posted, okStored := strings.CutPrefix(m.subject, "t.")
 	if !ok || !okLive || !okStored || delivered != posted || stream != streamOf(msg.Subject) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -65,9 +64,14 @@ func settle(want, have jetstream.StreamConfig) jetstream.StreamConfig {
 func (c *Chat) Ensure(ctx context.Context, t tenant.Tenant, class tenant.Class) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
 	defer cancel()
-	want := streamConfig(t, class)
-	if err := c.ensure(ctx, t, class, want); err != nil {
-		return fmt.Errorf("ensure stream %s: %w", want.Name, err)
+	var err error
+	if subject.IsSharedClass(class) {
+		err = c.ensureSharedClass(ctx, t, class)
+	} else {
+		err = c.ensure(ctx, t, class, streamConfig(t, class))
+	}
+	if err != nil {
+		return fmt.Errorf("ensure stream %s: %w", subject.Stream(t.Account, class), err)
 	}
 	return nil
 }
@@ -191,17 +195,19 @@ func (c *Chat) Conform(ctx context.Context, t tenant.Tenant) error {
 func (c *Chat) heal(ctx context.Context, wanted []wantedStream, have map[string]*jetstream.StreamInfo) error {
 	var faults []error
 	for _, w := range wanted {
-		if info := have[w.name]; info != nil {
-			want := settle(streamConfig(w.tenant, w.class), info.Config)
-			if reflect.DeepEqual(want, info.Config) {
-				continue
-			}
-		}
-		if err := c.Ensure(ctx, w.tenant, w.class); err != nil && !errors.Is(err, tenant.ErrNotFound) {
+		if err := c.healOne(ctx, w, have[w.name]); err != nil && !errors.Is(err, tenant.ErrNotFound) {
 			faults = append(faults, err)
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func (c *Chat) healOne(ctx context.Context, w wantedStream, info *jetstream.StreamInfo) error {
+	want, err := c.config(ctx, c.pool, w.tenant, w.class)
+	if err != nil || info != nil && reflect.DeepEqual(settle(want, info.Config), info.Config) {
+		return err
+	}
+	return c.Ensure(ctx, w.tenant, w.class) // which reads once more: the list may be old
 }
 
 // skip makes a stream that a power cut has set back (an acknowledgement comes before the disk has
@@ -210,9 +216,8 @@ func (c *Chat) heal(ctx context.Context, wanted []wantedStream, have map[string]
 func (c *Chat) skip(ctx context.Context, w wantedStream, last uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
 	defer cancel()
-	nowhere := strings.TrimSuffix(subject.StreamSubjects(w.tenant.Account, w.class), ">") + "void"
 	for last < w.lastSeq {
-		ack, err := c.js.Publish(ctx, nowhere, nil)
+		ack, err := c.js.Publish(ctx, subject.Nowhere(w.tenant.Account, w.class), nil)
 		if err != nil {
 			return err
 		}
@@ -228,8 +233,12 @@ const sqlDropStreams = `DELETE FROM streams WHERE tenant_id = $1`
 func (c *Chat) DropStreams(ctx context.Context, t tenant.Tenant) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
 	defer cancel()
-	for _, class := range tenant.Classes {
-		name := subject.Stream(t.Account, class)
+	rows, err := c.pool.Query(ctx, sqlStreamsOf, t.ID)
+	names, err := collect(rows, err, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("list the streams of tenant %s: %w", t.ID, err)
+	}
+	for _, name := range names {
 		if err := c.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return fmt.Errorf("delete stream %s: %w", name, err)
 		}

@@ -28,12 +28,12 @@ type roomView struct {
 
 const (
 	// What a user has read, or can't read any more, ends with the number b.n. Where he reads only
-	// what was stored since he joined, so does what is unread.
-	sqlRoomViewColumns = `SELECT r.room_id, r.kind, r.class, r.title, coalesce(m.role, ''), coalesce(m.state, ''),
+	// what was stored since some time, so does what is unread.
+	sqlRoomViewColumns = `SELECT r.id, r.kind, CASE WHEN r.kind = 'shared' THEN 'std' ELSE r.class END, r.shown, coalesce(m.role, ''), coalesce(m.state, ''),
 		coalesce(h.last_n, 0), coalesce(b.n, 0), coalesce(h.last_seq, 0), coalesce(p.seq, 0),
 		(SELECT count(*) FROM (
 			SELECT FROM messages x WHERE x.room_pk = r.room_pk AND x.seq > coalesce(p.seq, 0) AND x.n > b.n
-			AND x.mentions IS NOT NULL AND $2 = ANY (x.mentions) AND x.sender <> $2 LIMIT 100) AS mine),
+			AND x.mentions IS NOT NULL AND b.me = ANY (x.mentions) AND x.sender <> b.me LIMIT 100) AS mine),
 		CASE WHEN h.last_n > b.n THEN (
 			SELECT count(*) FROM messages d WHERE d.room_pk = r.room_pk AND d.n > b.n AND d.deleted_at IS NOT NULL) ELSE 0 END,
 		CASE WHEN h.last_n > b.n THEN (
@@ -43,28 +43,30 @@ const (
 	sqlRoomViewJoins = `
 		LEFT JOIN room_heads h ON h.room_pk = r.room_pk
 		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2 AND p.tenant_id = $1
-		CROSS JOIN LATERAL (SELECT greatest(p.n, h.first_n - 1, CASE WHEN r.history = 'joined' THEN (
-			SELECT o.n FROM messages o WHERE o.room_pk = r.room_pk AND o.at < coalesce(m.joined_at, now()) AND o.n IS NOT NULL
-			ORDER BY o.at DESC, o.seq DESC LIMIT 1) END) AS n) AS b
+		CROSS JOIN LATERAL (SELECT greatest(r.visible_from, CASE WHEN r.history = 'joined' THEN coalesce(m.joined_at, now()) END) AS at) AS reads
+		CROSS JOIN LATERAL (SELECT greatest(p.n, h.first_n - 1, CASE WHEN reads.at IS NOT NULL THEN (
+			SELECT o.n FROM messages o WHERE o.room_pk = r.room_pk AND o.at < reads.at AND o.n IS NOT NULL
+			ORDER BY o.at DESC, o.seq DESC LIMIT 1) END) AS n,
+			CASE WHEN r.viewer = r.tenant_id THEN $2 ELSE $2 || '@' || $1 END AS me) AS b
 		LEFT JOIN notify_levels l ON l.room_pk = r.room_pk AND l.user_id = $2 AND l.tenant_id = $1`
 	sqlMyRooms = sqlRoomViewColumns + `
-		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
-		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.room_id > $3
-		ORDER BY r.room_id LIMIT $4`
+		FROM members m JOIN tenant_rooms r ON r.room_pk = m.room_pk AND r.viewer = m.tenant_id` + sqlRoomViewJoins + `
+		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted' AND r.id > $3
+		ORDER BY r.id LIMIT $4`
 	sqlFindRooms = sqlRoomViewColumns + `
-		FROM rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
-		WHERE r.tenant_id = $1 AND r.state <> 'deleted' AND r.room_id > $3
+		FROM tenant_rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
+		WHERE r.viewer = $1 AND r.state <> 'deleted' AND r.id > $3
 			AND (m.state = 'joined' OR r.kind IN ('open', 'announce') AND m.state IS DISTINCT FROM 'banned')
-			AND (r.room_id ILIKE $5 OR r.title ILIKE $5)
-		ORDER BY r.room_id LIMIT $4`
+			AND (r.id ILIKE $5 OR r.shown ILIKE $5)
+		ORDER BY r.id LIMIT $4`
 	sqlUnreadRooms = sqlRoomViewColumns + `
-		FROM members m JOIN rooms r ON r.room_pk = m.room_pk` + sqlRoomViewJoins + `
+		FROM members m JOIN tenant_rooms r ON r.room_pk = m.room_pk AND r.viewer = m.tenant_id` + sqlRoomViewJoins + `
 		WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.state = 'joined' AND r.state <> 'deleted'
 			AND h.last_n > b.n
-		ORDER BY r.room_id LIMIT $3`
+		ORDER BY r.id LIMIT $3`
 	sqlUnreadRoom = sqlRoomViewColumns + `
-		FROM rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
-		WHERE r.tenant_id = $1 AND r.room_pk = $3`
+		FROM tenant_rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = $1` + sqlRoomViewJoins + `
+		WHERE r.viewer = $1 AND r.room_pk = $3`
 )
 
 func scanRoomView(row pgx.CollectableRow) (roomView, error) {

@@ -72,11 +72,16 @@ func (c *Chat) cursor(ctx context.Context, stream string) (uint64, error) {
 	return seq, fromDB(err)
 }
 
-const sqlStreamsOf = `SELECT stream FROM streams WHERE tenant_id = $1`
+const (
+	sqlStreamsOf = `SELECT stream FROM streams WHERE tenant_id = $1`
+	// Those of the rooms that others share with the tenant, too.
+	sqlStreamsRead = sqlStreamsOf + ` UNION SELECT st.stream FROM shares s JOIN rooms r ON r.room_pk = s.room_pk
+		JOIN streams st ON st.tenant_id = r.tenant_id AND st.class = r.class WHERE s.guest = $1 AND s.status = 'accepted'`
+)
 
-// allCaughtUp is caughtUp for all streams of a tenant.
+// allCaughtUp is caughtUp for all streams that a tenant reads.
 func (c *Chat) allCaughtUp(ctx context.Context, t tenant.TenantID) error {
-	rows, err := c.pool.Query(ctx, sqlStreamsOf, t)
+	rows, err := c.pool.Query(ctx, sqlStreamsRead, t)
 	if err != nil {
 		return fromDB(err)
 	}

@@ -23,12 +23,13 @@ type call struct {
 	id       string // request id
 	actor    tenant.Actor
 	operator bool
-	tenant   tenant.TenantID // of the path, as user, room and key; empty where the route has none
+	tenant   tenant.TenantID // of the path, as user, room, key and share; empty where the route has none
 	user     tenant.UserID
 	room     tenant.RoomID
 	key      string
 	nkey     string // of a credential
 	token    string // jti of a token
+	share    string
 	body     []byte
 	code     tenant.Code // of the error that was answered, for the log
 	err      error       // behind an error that the caller may not read, for the log
@@ -164,6 +165,11 @@ func parsePath(ctx huma.Context, call *call) (err error) {
 			return err
 		}
 	}
+	if s := ctx.Param("share"); s != "" {
+		if call.share, err = tenant.ParseShareID("share", s); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -177,6 +183,11 @@ func (c *console) mustExist(ctx context.Context, call *call) error {
 	}
 	if call.user != "" {
 		if _, err := c.service.User(ctx, tenant.Operator(), call.tenant, call.user); err != nil {
+			return err
+		}
+	}
+	if call.share != "" {
+		if _, err := c.service.Share(ctx, tenant.Operator(), call.tenant, call.share); err != nil {
 			return err
 		}
 	}

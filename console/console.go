@@ -31,6 +31,7 @@ type Service interface {
 	Keys
 	Rooms
 	Members
+	Shares
 	Watch
 	Insight
 }

@@ -53,6 +53,13 @@ var matrix = map[string]rule{
 	"search-messages":       {tenant.ScopeRead, "", 200, `{"messages":[{"room":"lobby","seq":1,`},
 	"post-message":          {tenant.ScopeChat, `{"as":"alice","text":"hi"}`, 201, `{"seq":1152921504606846976}`},
 	"get-usage":             {tenant.ScopeRead, "", 200, `"users":{"used":2,"limit":3}`},
+	"offer-share":           {tenant.ScopeAdmin, `{"room":"hall","guest":"t2"}`, 201, `{"share":{"id":"ssssssssssssssssssssssssss"`},
+	"list-shares":           {tenant.ScopeRead, "", 200, `{"shares":[],"more":false}`},
+	"get-share":             {tenant.ScopeRead, "", 200, `{"share":{"id":"ssssssssssssssssssssssssss"`},
+	"update-share":          {tenant.ScopeAdmin, `{"post":true}`, 200, `"post":true`},
+	"accept-share":          {tenant.ScopeAdmin, "", 200, `"status":"accepted"`},
+	"decline-share":         {tenant.ScopeAdmin, "", 200, `"status":"declined"`},
+	"end-share":             {tenant.ScopeAdmin, "", 204, ""},
 	"list-audit":            {tenant.ScopeRead, "", 200, `{"audit":[],"more":false}`},
 	"list-refusals":         {tenant.ScopeRead, "", 200, `{"refusals":[],"more":false}`},
 }
@@ -72,7 +79,7 @@ func operations(api huma.API) map[string]*huma.Operation {
 // fill puts ids into a path; a key is the one that there is, or none.
 func fill(path, tenant, user, room string) string {
 	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room, "{key}", "kkkkkkkkkkkk",
-		"{nkey}", "U"+strings.Repeat("A", 55), "{token}", "T1").Replace(path)
+		"{nkey}", "U"+strings.Repeat("A", 55), "{token}", "T1", "{share}", theShare.ID).Replace(path)
 }
 
 // lacking is a key of the first tenant without the scope.

@@ -18,7 +18,7 @@ type Rooms interface {
 type newRoom struct {
 	Body struct {
 		ID    string `json:"id" doc:"Letters a-z, digits, _ and -; at most 64. Of a direct room: two user ids with a dot between"`
-		Kind  string `json:"kind" doc:"open, announce, private or direct"`
+		Kind  string `json:"kind" doc:"open, announce, private, direct or shared (with other tenants)"`
 		Class string `json:"class,omitempty" doc:"std (by default), day, keep or mem"`
 		Title string `json:"title,omitempty" maxLength:"200"`
 	} `nameHint:"NewRoom"`

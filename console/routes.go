@@ -16,6 +16,7 @@ const (
 	ofUser      = ofTenant + "/users/{user}"
 	ofRoom      = ofTenant + "/rooms/{room}"
 	ofKey       = ofTenant + "/keys/{key}"
+	ofShare     = ofTenant + "/shares/{share}"
 	openAPIPath = v1 + "/openapi.json"
 )
 
@@ -63,6 +64,14 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, post("post-message", ofRoom+"/messages", "Post a message as a user", existing()), c.postMessage)
 
 	huma.Register(api, get("get-usage", ofTenant+"/usage", "Tell what a tenant uses of its limits, now and by day"), c.getUsage)
+	huma.Register(api, post("offer-share", ofTenant+"/shares", "Offer a shared room to another tenant"), c.offerShare)
+	huma.Register(api, get("list-shares", ofTenant+"/shares", "List the offers and shares of a tenant, as host and guest"), c.listShares)
+	huma.Register(api, get("get-share", ofShare, "Read a share"), c.getShare)
+	huma.Register(api, patch("update-share", ofShare, "Change what the host gives, or the guest's name for the room", existing()), c.updateShare)
+	huma.Register(api, post("accept-share", ofShare+"/accept", "Accept an offer, as the guest", status(http.StatusOK)), c.acceptShare)
+	huma.Register(api, post("decline-share", ofShare+"/decline", "Decline an offer, as the guest", status(http.StatusOK)), c.declineShare)
+	huma.Register(api, remove("end-share", ofShare, "End a share, or take an offer back, as host or guest"), c.endShare)
+
 	huma.Register(api, get("list-audit", ofTenant+"/audit", "List who changed what, newest first"), c.listAudit)
 	huma.Register(api, get("list-refusals", ofTenant+"/refusals", "List the connections that were refused, newest first"), c.listRefusals)
 }

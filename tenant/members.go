@@ -225,7 +225,7 @@ func (s *Service) putStanding(ctx context.Context, tx Tx, a Actor, c standing, a
 	}
 	if e := ch.tell(c, after); e.Event != EventJoined || !c.by.admin {
 		// Whom the tenant puts into its rooms is its own bookkeeping: thousands at once, maybe.
-		if err := tx.Announce(ctx, c.room.Tenant, c.room.ID, e); err != nil {
+		if err := announce(ctx, tx, c.room, e); err != nil {
 			return nil, err
 		}
 	}

@@ -194,7 +194,7 @@ func (s *Service) EndStanding(ctx context.Context, j EndStanding) error {
 		}
 		if ended.State == Banned {
 			e := Event{Event: EventBanned, User: j.User, On: new(false)}
-			if err := tx.Announce(ctx, j.Tenant, j.Room, e); err != nil {
+			if err := announce(ctx, tx, room, e); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,9 @@ import (
 // keepOwner is asked before a user's standing in a room becomes after (nil: none).
 func (s *Service) keepOwner(ctx context.Context, tx Tx, a Actor, c standing, after *Member) error {
 	owns := c.before != nil && c.before.State == Joined && c.before.Role == RoleOwner
+	if c.room.Host != "" { // its owners are the host's
+		return nil
+	}
 	if !owns || after != nil && after.State == Joined && after.Role == RoleOwner {
 		return nil
 	}

@@ -71,9 +71,9 @@ func (n NewRoom) parse(t TenantID) (Room, error) {
 	f := faults{}
 	kind, err := ParseKind(n.Kind)
 	f.add(err)
-	f.check(kind != Shared, "kind", "must be open, announce, private or direct")
 	class, err := ParseClass(n.Class)
 	f.add(err)
+	f.check(kind != Shared || class == Std || err != nil, "class", "must be std in a shared room")
 	var id RoomID
 	if low, high, pair := strings.Cut(n.ID, "."); kind == Direct && pair && low > high {
 		n.ID = high + "." + low
@@ -84,7 +84,11 @@ func (n NewRoom) parse(t TenantID) (Room, error) {
 		f.check(pair == (kind == Direct), "id", "must be two user ids with a dot between in a direct room, and one word in others")
 	}
 	checkText(f, "title", n.Title)
-	return Room{Tenant: t, ID: id, Kind: kind, Class: class, Title: n.Title, State: RoomActive, History: ReachAll}, f.err()
+	room := Room{Tenant: t, ID: id, Kind: kind, Class: class, Title: n.Title, State: RoomActive, History: ReachAll}
+	if kind == Shared {
+		room.Address = newAddress()
+	}
+	return room, f.err()
 }
 
 // CreateRoom makes a room. One that a user makes is his; all others belong to the tenant until
@@ -118,6 +122,9 @@ func (s *Service) CreateRoom(ctx context.Context, a Actor, t TenantID, n NewRoom
 	if err != nil {
 		return Room{}, err
 	}
+	if room.Kind == Shared {
+		return room, s.settleShare(ctx, Share{Host: t}, "the room is made")
+	}
 	return room, s.ensureStream(ctx, row, room.Class)
 }
 
@@ -130,8 +137,8 @@ func (s *Service) insertOwnRoom(ctx context.Context, tx Tx, a Actor, t Tenant, r
 	if !t.UserRooms {
 		return Errorf(CodeForbidden, "only the administrators make rooms here; ask one of them")
 	}
-	if room.Kind == Direct {
-		return Invalid("kind", "must be open, announce or private; a direct room comes with `direct`")
+	if room.Kind == Direct || room.Kind == Shared {
+		return Invalid("kind", "must be open, announce or private; a direct room comes with `direct`, a shared one from an administrator")
 	}
 	user, err := actingUser(ctx, tx, t.ID, u)
 	if err != nil {
@@ -172,6 +179,11 @@ func (s *Service) insertRoom(ctx context.Context, tx Tx, a Actor, t Tenant, room
 			return Errorf(CodeLimitReached, "the tenant has %d rooms, which is its limit; delete some or ask the operator for more", most)
 		}
 	}
+	if room.Kind == Shared {
+		if err := mayShareMore(ctx, tx, t.ID); err != nil {
+			return err
+		}
+	}
 	if err := tx.InsertRoom(ctx, *room); err != nil {
 		return err
 	}
@@ -189,7 +201,11 @@ func (s *Service) insertRoom(ctx context.Context, tx Tx, a Actor, t Tenant, room
 		}
 		room.Members = 2
 	}
-	if err := tx.Enqueue(ctx, EnsureStream{t.ID, room.Class}, time.Time{}); err != nil {
+	var stream Job = EnsureStream{t.ID, room.Class}
+	if room.Kind == Shared {
+		stream = SettleShare{Host: t.ID}
+	}
+	if err := tx.Enqueue(ctx, stream, time.Time{}); err != nil {
 		return err
 	}
 	return audit(ctx, tx, a, now, t.ID, "room.create", "room:"+string(room.ID), nil, *room)
@@ -261,19 +277,29 @@ func (s *Service) DeleteRoom(ctx context.Context, a Actor, t TenantID, r RoomID)
 func (s *Service) changeRoom(ctx context.Context, a Actor, t TenantID, r RoomID, p power, action string, change func(*Room) error) (Room, error) {
 	now := s.clock()
 	var before, after Room
+	var ended []endedShare
 	err := s.inRoom(ctx, a, t, r, p, func(tx Tx, _ Tenant, room Room, by footing) error {
-		before, after = room, room
+		before, after, ended = room, room, nil
+		if room.Host != "" {
+			return Errorf(CodeForbidden, "the room is %s's; ask there, or end the share", room.Host)
+		}
 		if err := change(&after); err != nil {
 			return err
 		}
 		if before == after {
 			return nil
 		}
+		if after.State == RoomDeleted && room.Kind == Shared {
+			var err error
+			if ended, err = s.endShares(ctx, tx, a, room, now); err != nil {
+				return err
+			}
+		}
 		if err := tx.UpdateRoom(ctx, after); err != nil {
 			return err
 		}
 		if after.State != before.State {
-			if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
+			if err := tx.Enqueue(ctx, closing(room), time.Time{}); err != nil {
 				return err
 			}
 		}
@@ -287,12 +313,25 @@ func (s *Service) changeRoom(ctx context.Context, a Actor, t TenantID, r RoomID,
 	if err != nil {
 		return Room{}, err
 	}
-	if after.State != before.State {
-		if err := s.accounts.Push(ctx, t); err != nil { // the claims close its posting subject
-			return Room{}, later("the room is "+string(after.State), err)
-		}
+	if after.State == before.State {
+		return after, nil
+	}
+	if after.Kind == Shared {
+		err = s.settleShare(ctx, Share{Host: t}, "the room is "+string(after.State))
+		return after, errors.Join(err, s.sharesEnded(ctx, ended))
+	}
+	if err := s.accounts.Push(ctx, t); err != nil { // the claims close its posting subject
+		return Room{}, later("the room is "+string(after.State), err)
 	}
 	return after, nil
+}
+
+// closing is the job that closes a room's posting subjects, or opens them again.
+func closing(r Room) Job {
+	if r.Kind == Shared {
+		return SettleShare{Host: r.Tenant}
+	}
+	return PushClaims{r.Tenant}
 }
 
 // roomEvents are what a room tells of a change of itself.

@@ -40,6 +40,8 @@ type Accounts interface {
 type Streams interface {
 	// Ensure makes the stream of an account's retention class where it is missing.
 	Ensure(ctx context.Context, t Tenant, c Class) error
+	// EnsureShared brings the streams of the rooms that a tenant shares in line with the rows.
+	EnsureShared(ctx context.Context, host Tenant) error
 	// Conform brings the streams that a tenant has in line with its limits and its retention. What
 	// it leaves undone the chat role does by itself within seconds.
 	Conform(ctx context.Context, t Tenant) error

@@ -89,6 +89,10 @@ func (f *fakeAccounts) Ensure(_ context.Context, _ tenant.Tenant, c tenant.Class
 // Conform is Ensure's counterpart for changed limits and retention.
 func (f *fakeAccounts) Conform(context.Context, tenant.Tenant) error { return f.do("conform") }
 
+func (f *fakeAccounts) EnsureShared(context.Context, tenant.Tenant) error {
+	return f.do("ensure shared")
+}
+
 func (f *fakeAccounts) Hash(context.Context, tenant.Secret) (tenant.Secret, error) {
 	return "hash", f.do("hash")
 }

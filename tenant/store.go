@@ -29,6 +29,7 @@ type Reader interface {
 	APIKey(ctx context.Context, id string) (Key, error)                                  // of a tenant that is not deleting; removed keys are not found
 	Summary(ctx context.Context, t TenantID) (Summary, error)
 	RoomsOf(ctx context.Context, t TenantID, u UserID, p Page) ([]UserRoom, error)
+	ShareReader
 }
 
 // Page asks for the items behind the one named After, in the order of their ids. The audit
@@ -104,6 +105,7 @@ type Tx interface {
 	Announce(ctx context.Context, t TenantID, r RoomID, e Event) error
 
 	PeopleTx
+	ShareTx
 
 	Audit(ctx context.Context, e AuditEntry) error
 	// Enqueue adds a job that runs after the commit, at the earliest at the given time (zero: at once).
@@ -189,6 +191,15 @@ type (
 		Tenant TenantID `json:"tenant"`
 		Room   RoomID   `json:"room"`
 	}
+	// SettleShare brings the streams and accounts of a host and a guest in line with their shares.
+	SettleShare struct {
+		Host  TenantID `json:"host"`
+		Guest TenantID `json:"guest,omitempty"` // empty: only the host's rooms changed
+	}
+	// ExpireShare ends an offer or a share whose time is over.
+	ExpireShare struct {
+		Share string `json:"share"`
+	}
 	// DropTenant removes a deleting tenant's streams, account and records.
 	DropTenant struct {
 		Tenant  TenantID `json:"tenant"`
@@ -207,6 +218,8 @@ func (NotifyUser) Kind() string    { return "notify_user" }
 func (SweepTenant) Kind() string   { return "sweep_tenant" }
 func (EndMutes) Kind() string      { return "end_mutes" }
 func (PublishEvents) Kind() string { return "publish_events" }
+func (SettleShare) Kind() string   { return "settle_share" }
+func (ExpireShare) Kind() string   { return "expire_share" }
 func (DropTenant) Kind() string    { return "drop_tenant" }
 
 // A Change is what happened to a user's rights in one room.

@@ -67,7 +67,9 @@ type User struct {
 // A Room belongs to one tenant, which hosts it.
 type Room struct {
 	Tenant      TenantID  `json:"-"`
-	ID          RoomID    `json:"id"`
+	ID          RoomID    `json:"id"`                // of a room that another tenant shares: its address
+	Host        TenantID  `json:"host,omitempty"`    // the tenant that shares it; empty: the room is the tenant's own
+	HostID      RoomID    `json:"-"`                 // its id there
 	Address     string    `json:"address,omitempty"` // shared rooms only
 	Kind        Kind      `json:"kind"`
 	Class       Class     `json:"class"`

@@ -24,6 +24,7 @@ type cli struct {
 	Token       tokenCmd       `cmd:"" help:"Print a token that a user connects with."`
 	Creds       credsCmd       `cmd:"" help:"Print a .creds file that a user connects with."`
 	Key         keyCmd         `cmd:"" help:"Make, list and remove the keys of a tenant."`
+	Share       shareCmd       `cmd:"" help:"Share rooms with other tenants: offer, accept, end."`
 	Revoke      revokeCmd      `cmd:"" help:"Throw a user out, everywhere and at once."`
 	Connections connectionsCmd `cmd:"" help:"List who is connected."`
 	Chat        chatCmd        `cmd:"" help:"Chat in the terminal."`

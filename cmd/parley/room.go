@@ -56,7 +56,7 @@ func (c *roomArg) send(ctx context.Context, std streams, method, p string, body 
 
 type roomCreateCmd struct {
 	roomArg
-	Kind  string `help:"open (all users), announce (all read, named users post), private (members) or direct (two users)." default:"open"`
+	Kind  string `help:"open (all users), announce (all read, named users post), private (members), direct (two users) or shared (with other tenants)." default:"open"`
 	Class string `help:"How long messages are kept: std, day, keep or mem." default:"std"`
 	Title string `help:"Title for people."`
 }

@@ -36,6 +36,8 @@ func (a *app) startJobs(ctx context.Context) error {
 		work(workers, a.service.EndMutes),
 		work(workers, a.service.EndStanding),
 		work(workers, a.service.NotifyUser),
+		work(workers, a.service.SettleShare),
+		work(workers, a.service.ExpireShare),
 		work(workers, a.dropTenant),
 	} {
 		if err != nil {

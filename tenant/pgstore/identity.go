@@ -83,7 +83,7 @@ CROSS JOIN LATERAL (
   SELECT coalesce(json_agg(json_build_object('room', l.room_id, 'address', l.address, 'kind', l.kind,
     'class', l.class, 'role', l.role, 'state', l.state)), '[]') AS list
   FROM (
-    SELECT r.room_id, r.address, r.kind, r.class, m.role, m.state
+    SELECT r.room_id, r.address, r.kind, CASE WHEN r.kind = 'shared' THEN 'std' ELSE r.class END AS class, m.role, m.state
     FROM (
       SELECT a.room_pk, a.role, a.state, a.state = 'banned' AS banned, a.joined_at, h.last_at
       FROM (
@@ -92,7 +92,11 @@ CROSS JOIN LATERAL (
         UNION ALL
         SELECT m.room_pk, m.role, m.state, m.joined_at
         FROM (SELECT DISTINCT n.room_id FROM unnest((SELECT $5::text[])) n (room_id)) named
-        JOIN rooms r ON r.tenant_id = u.tenant_id AND r.room_id = named.room_id
+        CROSS JOIN LATERAL (
+          SELECT room_pk FROM rooms WHERE tenant_id = u.tenant_id AND room_id = named.room_id
+          UNION ALL
+          SELECT room_pk FROM rooms WHERE address = named.room_id AND address <> '' AND tenant_id <> u.tenant_id
+        ) r
         CROSS JOIN LATERAL (
           SELECT room_pk, role, state, joined_at FROM standings
           WHERE tenant_id = u.tenant_id AND user_id = u.user_id AND room_pk = r.room_pk OFFSET 0
@@ -103,7 +107,7 @@ CROSS JOIN LATERAL (
       ORDER BY banned, h.last_at DESC NULLS LAST, a.joined_at DESC, a.room_pk
       OFFSET 0
     ) m
-    JOIN rooms r ON r.room_pk = m.room_pk AND r.tenant_id = t.tenant_id AND r.state <> 'deleted'
+    JOIN rooms r ON r.room_pk = m.room_pk AND (r.tenant_id = t.tenant_id OR r.kind = 'shared') AND r.state <> 'deleted'
     WHERE m.state = 'joined' AND (r.kind IN ('private', 'shared') OR r.kind = 'announce' AND m.role <> 'reader')
       OR restricted.yes AND r.kind IN ('open', 'announce')
     ORDER BY m.banned, m.last_at DESC NULLS LAST, m.joined_at DESC, m.room_pk

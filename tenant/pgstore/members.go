@@ -9,11 +9,11 @@ import (
 	"parley/tenant"
 )
 
-// A room's row is joined by its tenant too: a membership never reaches into another tenant's room.
+// A membership is joined by the tenant that asks: it never reaches into a room that isn't the tenant's or shared with it.
 const sqlMembership = `
-SELECT r.room_id, r.address, r.kind, r.class, m.role, m.state, m.joined_at
-FROM rooms r JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
-WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted' AND m.user_id = $3`
+SELECT r.id, r.address, r.kind, r.class, m.role, m.state, m.joined_at
+FROM tenant_rooms r JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.viewer
+WHERE r.viewer = $1 AND r.id = $2 AND r.state <> 'deleted' AND m.user_id = $3`
 
 // Membership returns what a user is in a room that isn't deleted.
 func (s *Store) Membership(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (tenant.Membership, error) {
@@ -30,14 +30,25 @@ func membership(ctx context.Context, q querier, t tenant.TenantID, r tenant.Room
 	return row, wrap(err, "read", "member", string(t), string(r), string(u))
 }
 
+// The users of other tenants in a shared room come beside the tenant's own, which an index has in order.
 const sqlMembers = `
-SELECT r.room_id, m.user_id, u.name, m.role, m.state, m.joined_at, m.until, m.reason
-FROM rooms r
-JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
-JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
-WHERE r.tenant_id = $1 AND r.room_id = $2 AND r.state <> 'deleted'
-  AND m.user_id > $3 AND (m.user_id ILIKE $4 OR u.name ILIKE $4)
-ORDER BY m.user_id LIMIT $5`
+SELECT * FROM (
+  (SELECT r.id, m.user_id AS who, u.name, m.role, m.state, m.joined_at, m.until, m.reason
+  FROM tenant_rooms r
+  JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.viewer
+  JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
+  WHERE r.viewer = $1 AND r.id = $2 AND r.state <> 'deleted'
+    AND m.user_id > $3 AND (m.user_id ILIKE $4 OR u.name ILIKE $4)
+  ORDER BY m.user_id LIMIT $5)
+  UNION ALL
+  (SELECT r.id, m.user_id || '@' || m.tenant_id, u.name, m.role, m.state, m.joined_at, m.until, m.reason
+  FROM tenant_rooms r
+  JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id <> r.viewer
+  JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
+  WHERE r.viewer = $1 AND r.id = $2 AND r.state <> 'deleted' AND r.kind = 'shared'
+    AND m.user_id || '@' || m.tenant_id > $3 AND (m.user_id ILIKE $4 OR u.name ILIKE $4 OR m.tenant_id ILIKE $4)
+  ORDER BY 2 LIMIT $5)
+) members ORDER BY who LIMIT $5`
 
 // Members lists the members of a room by user id, those who are invited or banned among them.
 // A room that does not exist has none.
@@ -48,8 +59,8 @@ func (s *Store) Members(ctx context.Context, t tenant.TenantID, r tenant.RoomID,
 
 const sqlPutMember = `
 INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at, until, reason)
-SELECT room_pk, tenant_id, $3, $4, $5, $6, $7, $8 FROM rooms
-WHERE tenant_id = $1 AND room_id = $2 AND state <> 'deleted'
+SELECT room_pk, viewer, $3, $4, $5, $6, $7, $8 FROM tenant_rooms
+WHERE viewer = $1 AND id = $2 AND state <> 'deleted'
 ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET
   role = EXCLUDED.role, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at, until = EXCLUDED.until, reason = EXCLUDED.reason`
 
@@ -60,8 +71,8 @@ func (x tx) PutMember(ctx context.Context, t tenant.TenantID, m tenant.Member) e
 }
 
 const sqlDeleteMember = `
-DELETE FROM members m USING rooms r
-WHERE r.room_pk = m.room_pk AND r.tenant_id = $1 AND r.room_id = $2 AND m.tenant_id = $1 AND m.user_id = $3`
+DELETE FROM members m USING tenant_rooms r
+WHERE r.room_pk = m.room_pk AND r.viewer = $1 AND r.id = $2 AND m.tenant_id = $1 AND m.user_id = $3`
 
 // DeleteMember makes a user a stranger to a room.
 func (x tx) DeleteMember(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error {
@@ -70,10 +81,10 @@ func (x tx) DeleteMember(ctx context.Context, t tenant.TenantID, r tenant.RoomID
 }
 
 const sqlEndMember = `
-DELETE FROM members m USING rooms r
-WHERE r.room_pk = m.room_pk AND r.tenant_id = $1 AND r.room_id = $2 AND m.tenant_id = $1 AND m.user_id = $3
+DELETE FROM members m USING tenant_rooms r
+WHERE r.room_pk = m.room_pk AND r.viewer = $1 AND r.id = $2 AND m.tenant_id = $1 AND m.user_id = $3
   AND m.state <> 'joined' AND m.until <= $4
-RETURNING r.room_id, r.address, r.kind, r.class, m.role, m.state, m.joined_at`
+RETURNING r.id, r.address, r.kind, r.class, m.role, m.state, m.joined_at`
 
 // EndMember deletes a ban or an invitation that ends by a time.
 func (x tx) EndMember(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, until time.Time) (tenant.Membership, error) {

@@ -8,10 +8,14 @@ import (
 	"parley/tenant"
 )
 
-const sqlRoom = `
-SELECT r.tenant_id, r.room_id, r.address, r.kind, r.class, r.title, r.state, r.slow_seconds, r.history, r.created_at,
+// A tenant has its own rooms by their ids, and those that others share with it by their addresses.
+const sqlRoomColumns = `
+SELECT r.viewer, r.id, CASE WHEN r.viewer = r.tenant_id THEN '' ELSE r.tenant_id END, CASE WHEN r.viewer = r.tenant_id THEN '' ELSE r.room_id END, r.address, r.kind,
+  CASE WHEN r.kind = 'shared' THEN 'std' ELSE r.class END, r.shown, r.state, r.slow_seconds, r.history, r.created_at,
   (SELECT count(*) FROM members m WHERE m.room_pk = r.room_pk AND m.state = 'joined')
-FROM rooms r WHERE r.tenant_id = $1 AND r.room_id = $2`
+FROM tenant_rooms r`
+
+const sqlRoom = sqlRoomColumns + ` WHERE r.viewer = $1 AND r.id = $2`
 
 // Room returns a room that isn't deleted.
 func (s *Store) Room(ctx context.Context, t tenant.TenantID, r tenant.RoomID) (tenant.Room, error) {
@@ -28,12 +32,9 @@ func (x tx) RoomRow(ctx context.Context, t tenant.TenantID, r tenant.RoomID) (te
 	return row, wrap(err, "read", "room", string(t), string(r))
 }
 
-const sqlRooms = `
-SELECT r.tenant_id, r.room_id, r.address, r.kind, r.class, r.title, r.state, r.slow_seconds, r.history, r.created_at,
-  (SELECT count(*) FROM members m WHERE m.room_pk = r.room_pk AND m.state = 'joined')
-FROM rooms r
-WHERE r.tenant_id = $1 AND r.state <> 'deleted' AND r.room_id > $2 AND (r.room_id ILIKE $3 OR r.title ILIKE $3)
-ORDER BY r.room_id LIMIT $4`
+const sqlRooms = sqlRoomColumns + `
+WHERE r.viewer = $1 AND r.state <> 'deleted' AND r.id > $2 AND (r.id ILIKE $3 OR r.shown ILIKE $3)
+ORDER BY r.id LIMIT $4`
 
 // Rooms lists the rooms of a tenant by id, with the counts of their members.
 func (s *Store) Rooms(ctx context.Context, t tenant.TenantID, p tenant.Page) ([]tenant.Room, error) {
@@ -55,8 +56,13 @@ INSERT INTO rooms (tenant_id, room_id, address, kind, class, title, state, slow_
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)`
 
 // InsertRoom adds a room.
-func (x tx) InsertRoom(ctx context.Context, r tenant.Room) error {
-	_, err := exec(ctx, x.q, sqlInsertRoom, r.Tenant, r.ID, r.Address, r.Kind, r.Class, r.Title, r.State, r.SlowSeconds, r.History, r.CreatedAt)
+func (x tx) InsertRoom(ctx context.Context, r tenant.Room) (err error) {
+	if r.Kind == tenant.Shared {
+		if r.Class, err = x.sharedClass(ctx, r.Tenant); err != nil {
+			return wrap(err, "choose the stream of", "room", string(r.Tenant), string(r.ID))
+		}
+	}
+	_, err = exec(ctx, x.q, sqlInsertRoom, r.Tenant, r.ID, r.Address, r.Kind, r.Class, r.Title, r.State, r.SlowSeconds, r.History, r.CreatedAt)
 	return wrap(err, "insert", "room", string(r.Tenant), string(r.ID))
 }
 
@@ -71,7 +77,7 @@ func (x tx) UpdateRoom(ctx context.Context, r tenant.Room) error {
 }
 
 func scanRoom(row pgx.CollectableRow) (r tenant.Room, err error) {
-	err = row.Scan(&r.Tenant, &r.ID, &r.Address, &r.Kind, &r.Class, &r.Title, &r.State, &r.SlowSeconds, &r.History, &r.CreatedAt, &r.Members)
+	err = row.Scan(&r.Tenant, &r.ID, &r.Host, &r.HostID, &r.Address, &r.Kind, &r.Class, &r.Title, &r.State, &r.SlowSeconds, &r.History, &r.CreatedAt, &r.Members)
 	r.CreatedAt = r.CreatedAt.UTC()
 	return r, err
 }

@@ -12,7 +12,7 @@ func TestRoomIsReadAsWritten(t *testing.T) {
 	s := newStore(t)
 	addTenant(t, s, "acme", "other")
 	r := tenant.Room{
-		Tenant: "acme", ID: "r", Address: "x1", Kind: tenant.Shared, Class: tenant.Keep, Title: "R", State: tenant.RoomActive, SlowSeconds: 7, History: tenant.ReachJoined, CreatedAt: base,
+		Tenant: "acme", ID: "r", Address: "x1", Kind: tenant.Shared, Class: tenant.Std, Title: "R", State: tenant.RoomActive, SlowSeconds: 7, History: tenant.ReachJoined, CreatedAt: base,
 	}
 	addRoom(t, s, r, roomOf("other", "r", tenant.Open), roomOf("other", "s", tenant.Open))
 	got, err := s.Room(within(t), "acme", "r")

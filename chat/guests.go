@@ -1,0 +1,207 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+	"parley/tenant/subject"
+)
+
+// In a shared room's rows the users of the host have their ids, and those of another tenant are
+// <user>@<tenant>, which no id can be.
+
+// splitName is tenant.GuestName the other way round; t is empty for the host's own users.
+func splitName(name tenant.UserID) (u tenant.UserID, t tenant.TenantID) {
+	user, of, _ := strings.Cut(string(name), "@")
+	return tenant.UserID(user), tenant.TenantID(of)
+}
+
+// parseShared reads the subject of a post in a stream of shared rooms. Its room is the address
+// until nameShared has looked it up.
+func parseShared(stream, s string) (account string, p subject.Post, ok bool) {
+	account, p, ok = subject.ParseStoredShared(s)
+	p.Class = tenant.Class(strings.SplitN(stream, "-", 2)[0])
+	return account, p, ok
+}
+
+const (
+	sqlSharedNames = `SELECT address, room_id FROM rooms WHERE tenant_id = $1 AND class = $2 AND address = ANY ($3)`
+	sqlParticipant = `SELECT account, tenant_id FROM tenants WHERE account = ANY ($1)`
+)
+
+// nameShared gives the posts of a stream of shared rooms the names that the host's rows have. They
+// never change, so no lock is needed. What names no room of the stream or no tenant is no post, and
+// the platform is believed under the host's account alone.
+func nameShared(ctx context.Context, tx pgx.Tx, l *line, batch []candidate) error {
+	var addresses, accounts []string
+	for _, c := range batch {
+		addresses, accounts = append(addresses, string(c.post.Room)), append(accounts, c.account)
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	rooms, tenants := map[tenant.RoomID]tenant.RoomID{}, map[string]tenant.TenantID{}
+	var q pgx.Batch
+	var address, room tenant.RoomID
+	q.Queue(sqlSharedNames, l.tenant, batch[0].post.Class, addresses).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&address, &room}, func() error { rooms[address] = room; return nil })
+		return err
+	})
+	var account string
+	var of tenant.TenantID
+	q.Queue(sqlParticipant, accounts).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&account, &of}, func() error { tenants[account] = of; return nil })
+		return err
+	})
+	if err := tx.SendBatch(ctx, &q).Close(); err != nil {
+		return err
+	}
+	for i := range batch {
+		batch[i].name(l, rooms, tenants)
+	}
+	return nil
+}
+
+func (c *candidate) name(l *line, rooms map[tenant.RoomID]tenant.RoomID, tenants map[string]tenant.TenantID) {
+	c.address = c.post.Room
+	room, known := rooms[c.address]
+	of, participant := tenants[c.account]
+	guest := c.account != l.account
+	c.ok = c.ok && known && participant && !(guest && c.system())
+	if !c.ok {
+		return
+	}
+	c.post.Room = room
+	if guest {
+		c.post.Sender = string(tenant.GuestName(tenant.UserID(c.post.Sender), of))
+	}
+	for i, m := range c.body.Mentions {
+		u, t := splitName(tenant.UserID(m))
+		switch {
+		case t == l.tenant: // one of the host's, in the words of a guest
+			c.body.Mentions[i] = string(u)
+		case t == "" && guest:
+			c.body.Mentions[i] = string(tenant.GuestName(u, of))
+		}
+	}
+}
+
+const sqlStandings = `SELECT p.room_id, p.name, u.status = 'active', coalesce(m.state, ''), coalesce(m.role = 'reader', false)
+	FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS p (room_id, name, tenant_id, user_id)
+	JOIN users u ON u.tenant_id = p.tenant_id AND u.user_id = p.user_id
+	LEFT JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
+	LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = p.tenant_id AND m.user_id = p.user_id`
+
+// queueStandings reads what the senders in shared rooms, and those whom they mention, are there.
+// NATS lets all users of a participant's account post that have the right subject; who is in
+// is the rows' to say.
+func (f *facts) queueStandings(q *pgx.Batch, l *line, batch []candidate) {
+	var rooms, names, tenants, users []string
+	seen := map[pair]bool{}
+	ask := func(room tenant.RoomID, name tenant.UserID) {
+		p := pair{room, name}
+		if seen[p] {
+			return
+		}
+		seen[p] = true
+		u, t := splitName(name)
+		if t == "" {
+			t = l.tenant
+		}
+		rooms, names = append(rooms, string(room)), append(names, string(name))
+		tenants, users = append(tenants, string(t)), append(users, string(u))
+	}
+	for _, c := range batch {
+		if !c.ok || c.system() {
+			continue
+		}
+		ask(c.post.Room, tenant.UserID(c.post.Sender))
+		for _, u := range c.body.Mentions {
+			ask(c.post.Room, tenant.UserID(u))
+		}
+	}
+	q.Queue(sqlStandings, l.tenant, rooms, names, tenants, users).Query(f.scanStandings)
+}
+
+func (f *facts) scanStandings(rows pgx.Rows) error {
+	var p pair
+	var state tenant.MemberState
+	var active, reader bool
+	_, err := pgx.ForEachRow(rows, []any{&p.room, &p.user, &active, &state, &reader}, func() error {
+		f.active[p.user], f.members[p], f.readOnly[p] = active, state, reader
+		return nil
+	})
+	return err
+}
+
+// name is what a room's rows call a user of the viewer's.
+func (r seenRoom) name(u tenant.UserID) tenant.UserID {
+	if r.viewer == r.host {
+		return u
+	}
+	return tenant.GuestName(u, r.viewer)
+}
+
+// shown is name the other way round: the viewer's own users by their ids, all others with their tenant.
+func (r seenRoom) shown(name tenant.UserID) tenant.UserID {
+	u, of := splitName(name)
+	switch {
+	case name == tenant.System || r.viewer == r.host:
+		return name
+	case of == "":
+		return tenant.GuestName(u, r.host)
+	case of == r.viewer:
+		return u
+	}
+	return name
+}
+
+// show puts the names in a message as the viewer has them. The host's are those of the rows.
+func (r seenRoom) show(m *tenant.Message) {
+	if r.viewer == r.host || m.Sender == "" {
+		return
+	}
+	m.Sender = string(r.shown(tenant.UserID(m.Sender)))
+	for i, u := range m.Mentions {
+		m.Mentions[i] = r.shown(u)
+	}
+	for _, users := range m.Reactions {
+		for i, u := range users {
+			users[i] = r.shown(u)
+		}
+	}
+	if len(m.Event) > 0 {
+		m.Event = r.showEvent(m.Event)
+	}
+}
+
+// showEvent keeps the fields that it does not know, of a newer version of Parley.
+func (r seenRoom) showEvent(event json.RawMessage) json.RawMessage {
+	fields := map[string]json.RawMessage{}
+	if json.Unmarshal(event, &fields) != nil {
+		return event
+	}
+	for _, key := range []string{"by", "user"} {
+		var u tenant.UserID
+		if json.Unmarshal(fields[key], &u) == nil && u != "" {
+			fields[key], _ = json.Marshal(r.shown(u)) // a string always encodes
+		}
+	}
+	shown, err := json.Marshal(fields)
+	if err != nil {
+		return event
+	}
+	return shown
+}
+
+// post is where a sender speaks in the room.
+func (r seenRoom) post(sender string) subject.Post {
+	if r.kind == tenant.Shared {
+		return subject.Post{Kind: tenant.Shared, Room: r.address, Sender: sender}
+	}
+	return subject.Post{Class: r.class, Kind: r.kind, Room: r.id, Sender: sender}
+}

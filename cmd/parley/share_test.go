@@ -1,0 +1,268 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"parley/tenant"
+)
+
+// neighbours are three tenants with a shared room "hall" of acme's, which beta is offered and gamma is not.
+type neighbours struct {
+	*server
+	acme, beta string // accounts
+	share      tenant.Share
+}
+
+func newNeighbours(t *testing.T) *neighbours {
+	t.Helper()
+	n := &neighbours{server: serve(t)}
+	n.acme, _ = n.tenant("acme")
+	n.beta, _ = n.tenant("beta")
+	n.tenant("gamma")
+	n.users("acme", "alice", "bob")
+	n.users("beta", "alice", "zed")
+	n.users("gamma", "eve")
+	n.room("acme", "hall", "shared")
+	n.member("acme", "hall", "alice", "owner")
+	n.offer(`"post":true,"history":"all"`)
+	return n
+}
+
+func (n *neighbours) offer(more string) {
+	n.t.Helper()
+	var made shareAnswer
+	n.call(http.MethodPost, "/v1/tenants/acme/shares", `{"room":"hall","guest":"beta",`+more+`}`).into(n.t, &made)
+	n.share = made.Share
+}
+
+func (n *neighbours) answerShare(tenant, verb string) answer {
+	n.t.Helper()
+	return n.send(n.token, http.MethodPost, "/v1/tenants/"+tenant+"/shares/"+n.share.ID+"/"+verb, "")
+}
+
+func (n *neighbours) accept() {
+	n.t.Helper()
+	if a := n.answerShare("beta", "accept"); a.status != http.StatusOK {
+		n.t.Fatalf("accept: got %d %s", a.status, a.body)
+	}
+	n.member("beta", string(n.share.Room), "zed", "member")
+}
+
+func (n *neighbours) end(by string) {
+	n.t.Helper()
+	n.call(http.MethodDelete, "/v1/tenants/"+by+"/shares/"+n.share.ID, "")
+}
+
+// chat and live are a user's subjects in the room.
+func (n *neighbours) chat(user string) string {
+	return "chat.shared." + string(n.share.Room) + "." + user
+}
+func (n *neighbours) live() string { return "live.shared." + string(n.share.Room) + ".*.*" }
+
+// senders are who posted, as a tenant sees it.
+func (n *neighbours) senders(tenant, room string) (all []string) {
+	n.t.Helper()
+	for _, m := range n.history(tenant, room) {
+		if m.Sender != "_" {
+			all = append(all, m.Sender)
+		}
+	}
+	return all
+}
+
+func TestTwoTenantsTalkAndAThirdHearsNothing(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	eve := n.peer("gamma", "eve")
+	n.accept()
+	alice, zed := n.peer("acme", "alice"), n.peer("beta", "zed")
+	hears := map[*peer]*nats.Subscription{alice: alice.listen(n.live()), zed: zed.listen(n.live())}
+	nothing := eve.listen("_INBOX.eve.>")
+	if _, err := eve.SubscribeSync(n.live()); err != nil {
+		t.Fatal(err)
+	}
+	eve.wantDenied(n.live())
+
+	alice.post(n.chat("alice"), "from acme", "")
+	zed.post(n.chat("zed"), "from beta", "")
+	for p, sub := range hears {
+		for _, want := range []string{n.acme + ".alice", n.beta + ".zed"} {
+			if m := p.next(sub); !strings.HasSuffix(m.Subject, want) {
+				t.Errorf("%s hears %s, want the account and user %s", p.user, m.Subject, want)
+			}
+		}
+	}
+	if got := n.senders("acme", "hall"); !slices.Equal(got, []string{"alice", "zed@beta"}) {
+		t.Errorf("acme reads %v", got)
+	}
+	if got := n.senders("beta", string(n.share.Room)); !slices.Equal(got, []string{"alice@acme", "zed"}) {
+		t.Errorf("beta reads %v", got)
+	}
+	if a := n.send(n.token, http.MethodGet, "/v1/tenants/gamma/rooms/"+string(n.share.Room)+"/messages", ""); a.status != http.StatusNotFound {
+		t.Errorf("gamma reads: got %d %s, want 404", a.status, a.body)
+	}
+	for _, subject := range []string{n.chat("eve"), n.chat("zed"), n.chat("alice")} {
+		if err := eve.Publish(subject, []byte(`{"text":"x"}`)); err != nil {
+			t.Fatal(err)
+		}
+		eve.wantDenied(subject)
+	}
+	// Whoever is in the guest's account, but not in the room, neither hears nor posts.
+	stranger := n.peer("beta", "alice")
+	if err := stranger.Publish(n.chat("alice"), []byte(`{"text":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	stranger.wantDenied(n.chat("alice"))
+	// Nobody posts as another, not even under the same id in the other tenant.
+	if err := zed.Publish(n.chat("alice"), []byte(`{"text":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	zed.wantDenied(n.chat("alice"))
+	eve.quiet(nothing)
+	if got := len(n.senders("acme", "hall")); got != 2 {
+		t.Errorf("got %d messages, want the 2 that were allowed", got)
+	}
+	if rooms := zed.ask("rooms", `{}`)["rooms"].([]any); len(rooms) != 1 || rooms[0].(map[string]any)["id"] != string(n.share.Room) {
+		t.Errorf("the guest's rooms: got %v, want the shared one by its address", rooms)
+	}
+	if got := zed.ask("history", fmt.Sprintf(`{"room":%q}`, n.share.Room)); got["ok"] != true || len(got["messages"].([]any)) < 2 {
+		t.Errorf("the guest's history: got %v", got)
+	}
+}
+
+func TestAnEndedShareIsOver(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.accept()
+	alice, zed := n.peer("acme", "alice"), n.peer("beta", "zed")
+	sub := zed.listen(n.live())
+	zed.post(n.chat("zed"), "while it lasts", "")
+	zed.next(sub)
+	var after atomic.Bool
+	late := make(chan uint64, 1000)
+	done := make(chan struct{})
+	go func() { // posts go on while the share ends
+		defer close(done)
+		for range 200 {
+			began := after.Load()
+			if ack, err := zed.tryPost(n.chat("zed"), "x", "", time.Second); err == nil && began {
+				late <- ack.Seq
+			} else if errors.Is(err, nats.ErrNoResponders) && began {
+				return
+			}
+		}
+	}()
+	n.end("acme")
+	after.Store(true)
+	<-done
+	if len(late) > 0 {
+		t.Errorf("%d posts were accepted after the answer", len(late))
+	}
+	alice.post(n.chat("alice"), "among ourselves", "")
+	if err := zed.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := sub.NextMsg(time.Millisecond)
+		if err != nil {
+			break
+		}
+		if strings.Contains(string(m.Data), "among ourselves") {
+			t.Error("the guest hears what is posted after the end")
+		}
+	}
+	address := string(n.share.Room)
+	if got := zed.ask("history", fmt.Sprintf(`{"room":%q}`, address)); got["code"] != "not_found" {
+		t.Errorf("history for the guest: got %v, want not_found", got)
+	}
+	if a := n.send(n.token, http.MethodGet, "/v1/tenants/beta/rooms/"+address+"/messages", ""); a.status != http.StatusNotFound {
+		t.Errorf("history for the guest's backend: got %d, want 404", a.status)
+	}
+	n.stop()
+	n.start() // what it knew is gone; what the rows say holds
+	zed2 := n.peer("beta", "zed")
+	if err := zed2.Publish(n.chat("zed"), []byte(`{"text":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	zed2.wantDenied(n.chat("zed"))
+}
+
+func TestSharesOnlyReadWhereTheHostSaysSo(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.accept()
+	zed := n.peer("beta", "zed")
+	zed.post(n.chat("zed"), "allowed", "")
+	n.call(http.MethodPatch, "/v1/tenants/acme/shares/"+n.share.ID, `{"post":false}`)
+	if _, err := zed.tryPost(n.chat("zed"), "refused", "", 5*time.Second); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("a guest who only reads posts: got %v, want no responders", err)
+	}
+	n.call(http.MethodPatch, "/v1/tenants/acme/shares/"+n.share.ID, `{"post":true}`)
+	zed.post(n.chat("zed"), "allowed again", "")
+	if got := len(n.senders("acme", "hall")); got != 2 {
+		t.Errorf("got %d messages, want 2", got)
+	}
+}
+
+func TestSharesThatCantBe(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.room("acme", "own", "private")
+	n.call(http.MethodPatch, "/v1/tenants/gamma", `{"status":"suspended"}`)
+	shares := func() int {
+		var page struct {
+			Shares []tenant.Share `json:"shares"`
+		}
+		n.call(http.MethodGet, "/v1/tenants/acme/shares", "").into(t, &page)
+		return len(page.Shares)
+	}
+	before := shares()
+	for _, c := range []struct {
+		name, body string
+		status     int
+		field      string
+	}{
+		{"to oneself", `{"room":"hall","guest":"acme"}`, 422, "guest"},
+		{"to nobody", `{"room":"hall","guest":"nobody"}`, 422, "guest"},
+		{"to a suspended tenant", `{"room":"hall","guest":"gamma"}`, 422, "guest"},
+		{"of a room that isn't shared", `{"room":"own","guest":"beta"}`, 422, "room"},
+		{"of no room", `{"room":"nowhere","guest":"beta"}`, 422, "room"},
+		{"twice", `{"room":"hall","guest":"beta"}`, 409, ""},
+		{"of the past", `{"room":"hall","guest":"beta","until":"2020-01-01T00:00:00Z"}`, 422, "until"},
+		{"with an unknown history", `{"room":"hall","guest":"beta","history":"some"}`, 422, "history"},
+	} {
+		a := n.send(n.token, http.MethodPost, "/v1/tenants/acme/shares", c.body)
+		if a.status != c.status || c.field != "" && !strings.Contains(string(a.body), `"`+c.field+`"`) {
+			t.Errorf("an offer %s: got %d %s, want %d naming %q", c.name, a.status, a.body, c.status, c.field)
+		}
+	}
+	if got := shares(); got != before {
+		t.Errorf("got %d shares, want the %d of before", got, before)
+	}
+	if a := n.send(n.token, http.MethodPost, "/v1/tenants/beta/shares", fmt.Sprintf(`{"room":%q,"guest":"acme"}`, n.share.Room)); a.status != 422 {
+		t.Errorf("the guest offers the host's room: got %d %s, want 422", a.status, a.body)
+	}
+	for _, c := range []struct {
+		who, verb string
+		status    int
+	}{
+		{"acme", "accept", 403}, {"gamma", "accept", 404}, {"beta", "accept", 200}, {"beta", "accept", 409}, {"beta", "decline", 409},
+	} {
+		if a := n.answerShare(c.who, c.verb); a.status != c.status {
+			t.Errorf("%s by %s: got %d %s, want %d", c.verb, c.who, a.status, a.body, c.status)
+		}
+	}
+	n.end("beta")
+	if a := n.send(n.token, http.MethodDelete, "/v1/tenants/acme/shares/"+n.share.ID, ""); a.status != 409 {
+		t.Errorf("ending what is ended: got %d %s, want 409", a.status, a.body)
+	}
+}
