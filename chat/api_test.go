@@ -71,11 +71,11 @@ func TestChatAPI(t *testing.T) {
 		{"alice", "reboot", `{}`, "not_found"},
 		{"alice", "WHOAMI", `{}`, "not_found"},
 
-		{"alice", "rooms", `{}`, fmt.Sprintf(`{"ok":true,"rooms":[{"id":"club","kind":"private","class":"std","title":"Room club","role":"owner","unread":1,"mentions":1,"last":%d,"read":0}]}`, two)},
+		{"alice", "rooms", `{}`, fmt.Sprintf(`{"ok":true,"rooms":[{"id":"club","kind":"private","class":"std","title":"Room club","role":"owner","unread":1,"mentions":1,"last":%[1]d,"read":0,"first_unread":%[1]d}]}`, two)},
 		{"alice", "rooms", `{"query":"o"}`, fmt.Sprintf(`{"ok":true,"rooms":[`+
-			`{"id":"club","kind":"private","class":"std","title":"Room club","role":"owner","unread":1,"mentions":1,"last":%d,"read":0},`+
+			`{"id":"club","kind":"private","class":"std","title":"Room club","role":"owner","unread":1,"mentions":1,"last":%[1]d,"read":0,"first_unread":%[1]d},`+
 			`{"id":"news","kind":"announce","class":"std","title":"Room news","unread":0,"mentions":0,"last":0,"read":0},`+
-			`{"id":"town","kind":"open","class":"std","title":"Room town","unread":1,"mentions":0,"last":%d,"read":0}]}`, two, one)},
+			`{"id":"town","kind":"open","class":"std","title":"Room town","unread":1,"mentions":0,"last":%[2]d,"read":0,"first_unread":%[2]d}]}`, two, one)},
 		{"alice", "rooms", `{"query":"o","after":"club","limit":1}`, `{"ok":true,"rooms":[{"id":"news","kind":"announce","class":"std","title":"Room news","unread":0,"mentions":0,"last":0,"read":0}]}`},
 		{"carol", "rooms", `{"query":"town"}`, `{"ok":true,"rooms":[]}`},
 		{"alice", "rooms", `{"query":"%"}`, `{"ok":true,"rooms":[]}`},
@@ -98,7 +98,7 @@ func TestChatAPI(t *testing.T) {
 		{"alice", "direct", `{"user":"alice"}`, "invalid"},
 		{"alice", "direct", `{"user":"a.b"}`, "invalid"},
 
-		{"alice", "members", `{"room":"club"}`, `{"ok":true,"members":[{"user":"alice","name":"Name of alice","role":"owner"},{"user":"bob","name":"Name of bob","role":"member"}]}`},
+		{"alice", "members", `{"room":"club"}`, fmt.Sprintf(`{"ok":true,"members":[{"user":"alice","name":"Name of alice","role":"owner"},{"user":"bob","name":"Name of bob","role":"member","read":%d}]}`, two)},
 		{"carol", "members", `{"room":"club"}`, "not_found"},
 		{"alice", "members", `{"room":"secret"}`, "not_found"},
 		{"alice", "members", `{"room":"nowhere"}`, "not_found"},
@@ -119,8 +119,8 @@ func TestChatAPI(t *testing.T) {
 		{"alice", "history", `{"room":"town","before":18446744073709551615}`, "invalid"},
 		{"alice", "history", `{"room":"town","limit":5000}`, "invalid"},
 
-		{"alice", "unread", `{}`, fmt.Sprintf(`{"ok":true,"unread":1,"rooms":[{"id":"club","unread":1,"mentions":1,"last":%d,"read":0}]}`, two)},
-		{"alice", "unread", `{"room":"town"}`, fmt.Sprintf(`{"ok":true,"unread":1,"rooms":[{"id":"town","unread":1,"mentions":0,"last":%d,"read":0}]}`, one)},
+		{"alice", "unread", `{}`, fmt.Sprintf(`{"ok":true,"unread":1,"rooms":[{"id":"club","unread":1,"mentions":1,"last":%[1]d,"read":0,"first_unread":%[1]d}]}`, two)},
+		{"alice", "unread", `{"room":"town"}`, fmt.Sprintf(`{"ok":true,"unread":1,"rooms":[{"id":"town","unread":1,"mentions":0,"last":%[1]d,"read":0,"first_unread":%[1]d}]}`, one)},
 		{"alice", "unread", `{"room":"secret"}`, "not_found"},
 		{"alice", "read", fmt.Sprintf(`{"room":"club","seq":%d}`, two+1000), fmt.Sprintf(`{"ok":true,"unread":0,"read":%d}`, two)},
 		{"alice", "read", fmt.Sprintf(`{"room":"club","seq":%d}`, one), fmt.Sprintf(`{"ok":true,"unread":0,"read":%d}`, two)},

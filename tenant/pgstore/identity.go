@@ -83,7 +83,7 @@ CROSS JOIN LATERAL (
   SELECT coalesce(json_agg(json_build_object('room', l.room_id, 'address', l.address, 'kind', l.kind,
     'class', l.class, 'role', l.role, 'state', l.state)), '[]') AS list
   FROM (
-    SELECT r.room_id, r.address, r.kind, CASE WHEN r.kind = 'shared' THEN 'std' ELSE r.class END AS class, m.role, m.state
+    SELECT CASE WHEN r.tenant_id = t.tenant_id THEN r.room_id ELSE r.address END AS room_id, r.address, r.kind, CASE WHEN r.kind = 'shared' THEN 'std' ELSE r.class END AS class, m.role, m.state
     FROM (
       SELECT a.room_pk, a.role, a.state, a.state = 'banned' AS banned, a.joined_at, h.last_at
       FROM (
