@@ -49,6 +49,13 @@ var matrix = map[string]rule{
 	"put-member":            {tenant.ScopeAdmin, `{"role":"owner"}`, 200, `{"member":{"user":"alice"`},
 	"remove-member":         {tenant.ScopeAdmin, "", 204, ""},
 	"list-members":          {tenant.ScopeRead, "", 200, `{"members":[],"more":false}`},
+	"invite-member":         {tenant.ScopeModerate, `{"role":"member","seconds":60}`, 200, `{"member":{"user":"alice"`},
+	"ban-member":            {tenant.ScopeModerate, `{"until":"2026-01-01T00:00:00Z","reason":"spam"}`, 200, `{"member":{"user":"alice"`},
+	"unban-member":          {tenant.ScopeModerate, "", 204, ""},
+	"mute-member":           {tenant.ScopeModerate, `{"seconds":60}`, 200, `{"mute":{"user":"alice"`},
+	"unmute-member":         {tenant.ScopeModerate, "", 204, ""},
+	"list-mutes":            {tenant.ScopeRead, "", 200, `{"mutes":[],"more":false}`},
+	"list-reports":          {tenant.ScopeRead, "", 200, `{"reports":[],"more":false}`},
 	"list-messages":         {tenant.ScopeRead, "", 200, `{"messages":[{"seq":1`},
 	"search-messages":       {tenant.ScopeRead, "", 200, `{"messages":[{"room":"lobby","seq":1,`},
 	"post-message":          {tenant.ScopeChat, `{"as":"alice","text":"hi"}`, 201, `{"seq":1152921504606846976}`},
@@ -91,7 +98,7 @@ func lacking(s tenant.Scope) string {
 }
 
 func only(s tenant.Scope) string {
-	return map[tenant.Scope]string{tenant.ScopeRead: keyRead, tenant.ScopeChat: keyChat, tenant.ScopeAdmin: keyAdmin}[s]
+	return map[tenant.Scope]string{tenant.ScopeRead: keyRead, tenant.ScopeChat: keyChat, tenant.ScopeModerate: keyAdmin, tenant.ScopeAdmin: keyAdmin}[s]
 }
 
 func TestMatrix(t *testing.T) {

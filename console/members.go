@@ -11,6 +11,7 @@ type Members interface {
 	PutMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, role string) (tenant.Member, error)
 	RemoveMember(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, reason string) error
 	Members(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, p tenant.Page) ([]tenant.Member, error)
+	Moderation
 }
 
 type memberBody struct {

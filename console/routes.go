@@ -59,6 +59,14 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, remove("remove-member", ofRoom+"/members/{user}", "Take a user out of a room"), c.removeMember)
 	huma.Register(api, get("list-members", ofRoom+"/members", "List the members of a room"), c.listMembers)
 
+	huma.Register(api, put("invite-member", ofRoom+"/invitations/{user}", "Invite a user, who accepts by joining; removing him as a member takes it back", existing()), c.inviteMember)
+	huma.Register(api, put("ban-member", ofRoom+"/bans/{user}", "Keep a user out of a room", existing()), c.banMember)
+	huma.Register(api, remove("unban-member", ofRoom+"/bans/{user}", "End a ban"), c.unbanMember)
+	huma.Register(api, put("mute-member", ofRoom+"/mutes/{user}", "Let a user post nothing in a room", existing()), c.muteMember)
+	huma.Register(api, remove("unmute-member", ofRoom+"/mutes/{user}", "Let a muted user post again"), c.unmuteMember)
+	huma.Register(api, get("list-mutes", ofRoom+"/mutes", "List who is muted in a room"), c.listMutes)
+	huma.Register(api, get("list-reports", ofTenant+"/reports", "List the messages that users reported, newest first"), c.listReports)
+
 	huma.Register(api, get("list-messages", ofRoom+"/messages", "Read a room's messages"), c.listMessages)
 	huma.Register(api, get("search-messages", ofTenant+"/search", "Search the messages of a tenant"), c.searchMessages)
 	huma.Register(api, post("post-message", ofRoom+"/messages", "Post a message as a user", existing()), c.postMessage)

@@ -12,7 +12,12 @@ import (
 type memberCmd struct {
 	Put    memberPutCmd    `cmd:"" help:"Make a user a member of a room, or change his role."`
 	Remove memberRemoveCmd `cmd:"" help:"Take a user out of a room."`
-	List   memberListCmd   `cmd:"" help:"List the members of a room."`
+	List   memberListCmd   `cmd:"" help:"List the members of a room, and who is invited or banned."`
+	Invite memberInviteCmd `cmd:"" help:"Invite a user, who accepts by joining."`
+	Ban    memberBanCmd    `cmd:"" help:"Keep a user out of a room."`
+	Unban  memberUnbanCmd  `cmd:"" help:"End a ban."`
+	Mute   memberMuteCmd   `cmd:"" help:"Let a user post nothing in a room."`
+	Unmute memberUnmuteCmd `cmd:"" help:"Let a muted user post again."`
 }
 
 type memberArg struct {
@@ -58,7 +63,11 @@ func (c *memberListCmd) Run(ctx context.Context, std streams) error {
 	}
 	var rows [][]string
 	for _, m := range all {
-		rows = append(rows, []string{string(m.User), m.Name, string(m.Role), string(m.State)})
+		state := string(m.State)
+		if !m.Until.IsZero() {
+			state += " until " + untilWhen(m.Until)
+		}
+		rows = append(rows, []string{string(m.User), m.Name, string(m.Role), state})
 	}
 	return a.show(all, func(w io.Writer) {
 		table(w, "No members. Add one: parley member put "+c.Tenant+" "+c.Room+" USER", []string{"user", "name", "role", "state"}, rows)

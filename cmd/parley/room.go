@@ -15,7 +15,12 @@ type roomCmd struct {
 	Create   roomCreateCmd   `cmd:"" help:"Make a room."`
 	List     roomListCmd     `cmd:"" help:"List the rooms of a tenant."`
 	Show     roomShowCmd     `cmd:"" help:"Show a room."`
-	Update   roomUpdateCmd   `cmd:"" help:"Change a room's title."`
+	Update   roomUpdateCmd   `cmd:"" help:"Change a room's title, slow mode or reach of history."`
+	Freeze   roomFreezeCmd   `cmd:"" help:"Let nobody post in a room, which stays readable."`
+	Archive  roomArchiveCmd  `cmd:"" help:"Close a room that is over, which stays readable."`
+	Reopen   roomReopenCmd   `cmd:"" help:"Open a frozen or archived room again."`
+	Mutes    roomMutesCmd    `cmd:"" help:"List who is muted in a room."`
+	Reports  roomReportsCmd  `cmd:"" help:"List the messages that users reported."`
 	Delete   roomDeleteCmd   `cmd:"" help:"Delete a room; its id is never used again."`
 	Messages roomMessagesCmd `cmd:"" help:"Show the newest messages."`
 	Post     roomPostCmd     `cmd:"" help:"Post a message as a user."`
@@ -37,8 +42,8 @@ type roomAnswer struct {
 }
 
 func (r roomAnswer) print(w io.Writer) {
-	fmt.Fprintf(w, "id       %s\ntitle    %s\nkind     %s\nclass    %s\nstate    %s\nmembers  %d\n",
-		r.Room.ID, r.Room.Title, r.Room.Kind, r.Room.Class, r.Room.State, r.Room.Members)
+	fmt.Fprintf(w, "id       %s\ntitle    %s\nkind     %s\nclass    %s\nstate    %s\nhistory  %s\nslow     %d s\nmembers  %d\n",
+		r.Room.ID, r.Room.Title, r.Room.Kind, r.Room.Class, r.Room.State, r.Room.History, r.Room.SlowSeconds, r.Room.Members)
 }
 
 // send calls a path of the room and shows the room that it answers.
@@ -95,15 +100,6 @@ func (c *roomShowCmd) Run(ctx context.Context, std streams) error {
 	return c.send(ctx, std, http.MethodGet, c.path(), nil)
 }
 
-type roomUpdateCmd struct {
-	roomArg
-	Title string `help:"The new title." required:""`
-}
-
-func (c *roomUpdateCmd) Run(ctx context.Context, std streams) error {
-	return c.send(ctx, std, http.MethodPatch, c.path(), map[string]string{"title": c.Title})
-}
-
 type roomDeleteCmd struct{ roomArg }
 
 func (c *roomDeleteCmd) Run(ctx context.Context, std streams) error {
@@ -126,7 +122,11 @@ func (c *roomMessagesCmd) Run(ctx context.Context, std streams) error {
 	}
 	var rows [][]string
 	for _, m := range answer.Messages {
-		rows = append(rows, []string{m.Time.Format(time.RFC3339), m.Sender, strconv.Quote(m.Text)})
+		said := strconv.Quote(m.Text)
+		if m.Event != nil {
+			said = string(m.Event)
+		}
+		rows = append(rows, []string{m.Time.Format(time.RFC3339), m.Sender, said})
 	}
 	return a.show(answer, func(w io.Writer) {
 		table(w, "No messages yet. Post one: parley room post "+c.Tenant+" "+c.Room+" USER TEXT", []string{"at", "sender", "text"}, rows)

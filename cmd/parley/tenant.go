@@ -108,6 +108,7 @@ type tenantUpdateCmd struct {
 	Name     *string `help:"Name for people."`
 	Timezone *string `help:"IANA time zone."`
 	limitFlags
+	UserRooms *bool `help:"Whether users may make rooms." negatable:""`
 	retentionFlags
 }
 
@@ -124,6 +125,9 @@ func (c *tenantUpdateCmd) Run(ctx context.Context, std streams) error {
 	}
 	if err := c.addTo(body); err != nil {
 		return err
+	}
+	if c.UserRooms != nil {
+		body["user_rooms"] = *c.UserRooms
 	}
 	return c.send(ctx, std, http.MethodPatch, body)
 }
