@@ -88,6 +88,8 @@ func (c *Chat) opReact(ctx context.Context, who caller, q reactRequest) (any, er
 	}
 	t := target{reactions: m.Reactions}
 	switch {
+	case !room.rights.Signal && room.kind != tenant.Announce: // where everybody is a reader
+		return nil, tenant.Errorf(tenant.CodeForbidden, "a reader of this room does not react")
 	case room.state != tenant.RoomActive:
 		return nil, errClosed(room)
 	case !m.Deleted.IsZero():

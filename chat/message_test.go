@@ -122,7 +122,7 @@ func TestEditsDeletesAndReactionsFollowTheRules(t *testing.T) {
 		{"react", "bob", "town", event, `"emoji":"👍"`, tenant.CodeNotFound},
 		{"react", "alice", "club", inside, `"emoji":"👍"`, tenant.CodeNotFound},
 		{"react", "alice", "cold", frozen, `"emoji":"👍"`, tenant.CodeForbidden},
-		{"react", "carol", "club", inside, `"emoji":"👍"`, ""}, // a reader
+		{"react", "carol", "club", inside, `"emoji":"👍"`, tenant.CodeForbidden}, // a reader
 		{"react", "bob", "town", hers, `"emoji":"👍"`, ""},
 		{"react", "alice", "town", hers, `"emoji":"👍"`, ""},
 		{"react", "alice", "town", hers, `"emoji":"👍"`, ""},
