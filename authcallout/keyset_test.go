@@ -303,3 +303,25 @@ func TestIssuersThatCanNotBeUsed(t *testing.T) {
 		})
 	}
 }
+
+func FuzzParseKeySet(f *testing.F) {
+	for _, s := range []string{
+		keySetOf(edPair.jwk("a"), ecPair.jwk("b"), rsaPair.jwk("c")), `{"keys":[{}]}`, `{"keys":null}`, `null`, `[]`, ``,
+		keySetOf(ecPair.jwk("b", set{"x": b64(strings.Repeat("\x00", 32)), "y": b64(strings.Repeat("\x00", 32))})),
+		keySetOf(rsaPair.jwk("c", set{"n": "", "e": ""})), keySetOf(rsaPair.jwk("c", set{"e": b64(strings.Repeat("\xff", 9))})),
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		keys, err := parseKeySet(text)
+		if (err == nil) != (len(keys) > 0) {
+			t.Fatalf("got %d keys and %v", len(keys), err)
+		}
+		for kid, v := range keys {
+			if !validKid(kid) || v.alg == "" || v.alg != tenant.AlgorithmOf(v.key) {
+				t.Fatalf("%q: got %+v", kid, v)
+			}
+			v.verify("text", []byte("signature")) // must not panic
+		}
+	})
+}

@@ -228,10 +228,15 @@ func FuzzReadToken(f *testing.F) {
 		signToken(key, `{"alg":"EdDSA","kid":"k1"}`, claims) + ";rooms=a,b,alice.bob",
 		signToken(key, `{"alg":"none"}`, `{}`),
 		signToken(key, `null`, `null`), ";rooms=", ";", "..", "a.b.c;rooms=*",
+		signToken(key, `{"alg":"ES256","kid":"abcdefghijkl"}`, `{"aud":"parley:acme","sub":"alice@acme.example","iat":1800000000,"exp":1800003600}`),
+		signToken(key, `{"alg":"RS256","kid":"a+/=.:","x5t":"AAAA"}`, `{"iss":"https://id.example.com","aud":["web"],"azp":"web","sub":"auth0|1",`+
+			`"email":"a@b.example","email_verified":true,"iat":1800000000,"exp":1800003600,"name":"A"}`),
+		signToken(key, `{"alg":"ES256","kid":"k","jku":"https://evil.example"}`, `{"iss":"https://id.example.com","aud":"web","jti":"a\u0000b"}`),
 	} {
 		f.Add(s)
 	}
-	stranger := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	strangerKey := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	stranger := strangerKey.Public().(ed25519.PublicKey)
 	f.Fuzz(func(t *testing.T, field string) {
 		token, rooms, wrongRooms := splitToken(tenant.Secret(field))
 		if len(rooms) > tenant.MaxListedRooms || wrongRooms != nil && rooms != nil {
@@ -251,11 +256,20 @@ func FuzzReadToken(f *testing.F) {
 		if r == nil {
 			p := o.proof.(*tokenProof)
 			life := time.Duration(p.expires-p.issued) * time.Second
-			if o.claim.Tenant == "" || o.claim.User == "" || o.claim.TokenID == "" || life < tenant.MinTokenLife || life > tenant.MaxTokenLife {
+			named := o.claim.Tenant != "" && (o.claim.User != "") != (o.claim.External != "") || o.claim.IDToken.Issuer != "" && o.claim.Tenant == ""
+			if !named || o.claim.TokenID == "" || life < tenant.MinTokenLife || life > tenant.MaxTokenLife {
 				t.Fatalf("%q is accepted: %+v", token.Reveal(), o.claim)
+			}
+			if !printable(o.opened.Token, maxJTI) || !validKid(o.claim.TokenID) || len(p.signature) > maxSignature {
+				t.Fatalf("%q is accepted: %+v", token.Reveal(), o)
 			}
 			if _, r := p.verify(&tenant.Identity{TokenKey: stranger}, time.Unix(p.issued, 0)); r == nil {
 				t.Fatalf("%q verifies under a stranger's key", token.Reveal())
+			}
+			for _, key := range []pair{{"EdDSA", strangerKey}, ecPair, rsaPair} {
+				if (verifier{key.alg, key.priv.Public()}).verify(p.signed, p.signature) {
+					t.Fatalf("%q verifies under a stranger's %s key", token.Reveal(), key.alg)
+				}
 			}
 		}
 	})
