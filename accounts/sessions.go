@@ -24,6 +24,9 @@ const (
 	sessionBatch = 512
 	// sessionPause gathers a batch.
 	sessionPause = 25 * time.Millisecond
+	// sessionTries is how often a batch is tried to be written, sessionAgain apart.
+	sessionTries = 20
+	sessionAgain = 500 * time.Millisecond
 	// sessionLife is when a session of a living server can't be open any more: the callout's
 	// answers expire within an hour. Those of services don't.
 	sessionLife = 2 * time.Hour
@@ -68,7 +71,7 @@ func (r *Recorder) Run(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if err := r.write(ctx, batch); err != nil && ctx.Err() == nil {
+		if err := r.keep(ctx, batch); err != nil {
 			r.dropped.Add(uint64(len(batch)))
 			r.log.Warn("sessions not written", "count", len(batch), "error", err)
 			continue
@@ -78,6 +81,23 @@ func (r *Recorder) Run(ctx context.Context) {
 			came.add(s.Account, s.User)
 		}
 		came.tell(r.parley, r.log)
+	}
+}
+
+// keep writes a batch, and tries again while the database is away: a connection without a session
+// would not be found when the key that opened it is removed. Meanwhile the queue fills, and drops.
+func (r *Recorder) keep(ctx context.Context, batch []tenant.Session) error {
+	for try := 1; ; try++ {
+		err := r.write(ctx, batch)
+		if err == nil || try == sessionTries || ctx.Err() != nil {
+			return err
+		}
+		pause := time.NewTimer(sessionAgain)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+		}
 	}
 }
 
@@ -114,7 +134,12 @@ func gather[T any](ctx context.Context, first T, queue <-chan T) ([]T, error) {
 }
 
 // Of two sessions of one connection in a batch, DISTINCT ON keeps one: ON CONFLICT may not meet a row twice.
+// The use of keys is noted on the way, each at most once a minute.
 const insertSessions = `
+WITH used AS (
+  UPDATE keys SET last_used_at = now()
+  WHERE key_id = ANY($6) AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+)
 INSERT INTO sessions (server_id, cid, account, user_id, method, key_id, token_id, address, since, rooms, restricted)
 SELECT DISTINCT ON (s, c) s, c, a, u, m, k, j, d, t, string_to_array(l, ','), r
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],

@@ -143,3 +143,56 @@ func TestReconcilePrunesSessions(t *testing.T) {
 		t.Errorf("got sessions %v left, want 2 and 3", left)
 	}
 }
+
+func TestTheUseOfKeysIsNoted(t *testing.T) {
+	t.Parallel()
+	env := start(t)
+	row := env.NewTenant(t, "acme")
+	r := record(t, env)
+	ctx := deadline(t)
+	const insert = `INSERT INTO keys (key_id, tenant_id, kind, name, created_at) VALUES ('used', $1, 'user-token', 'k', now()), ('idle', $1, 'user-token', 'k', now())`
+	if _, err := env.Pool.Exec(ctx, insert, row.ID); err != nil {
+		t.Fatal(err)
+	}
+	used := func(key string) (at *time.Time) {
+		t.Helper()
+		if err := env.Pool.QueryRow(ctx, `SELECT last_used_at FROM keys WHERE key_id = $1`, key).Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	session := func(cid uint64) {
+		t.Helper()
+		r.Record(tenant.Session{Server: "S", CID: cid, Account: row.Account, User: "alice", Proof: tenant.Proof{Key: "used"}, Since: time.Now()})
+		natstest.Eventually(t, "the session to be written", func() bool { return sessions(t, env) == int(cid) }) //nolint:gosec // G115: small
+	}
+	session(1)
+	first := used("used")
+	if first == nil || used("idle") != nil {
+		t.Fatalf("got used %v and idle %v, want a time and none", first, used("idle"))
+	}
+	session(2)
+	if again := used("used"); !again.Equal(*first) {
+		t.Errorf("used again: got %s, want %s", again, first)
+	}
+}
+
+// A session that can't be written now is written when it can.
+func TestSessionsWaitForTheDatabase(t *testing.T) {
+	t.Parallel()
+	env := start(t)
+	row := env.NewTenant(t, "acme")
+	ctx := deadline(t)
+	if _, err := env.Pool.Exec(ctx, `ALTER TABLE sessions RENAME TO away`); err != nil {
+		t.Fatal(err)
+	}
+	r := record(t, env)
+	r.Record(tenant.Session{Server: "S", CID: 1, Account: row.Account, User: "alice", Since: time.Now()})
+	if _, err := env.Pool.Exec(ctx, `ALTER TABLE away RENAME TO sessions`); err != nil {
+		t.Fatal(err)
+	}
+	natstest.Eventually(t, "the session to be written", func() bool { return sessions(t, env) == 1 })
+	if n := r.Dropped(); n != 0 {
+		t.Errorf("got %d dropped, want none", n)
+	}
+}
