@@ -46,6 +46,7 @@ type PeopleTx interface {
 type PeopleStore interface {
 	PeopleReader
 	Store
+	OperationsReader
 	TouchLogin(ctx context.Context, id string, at time.Time) error
 }
 

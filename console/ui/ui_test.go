@@ -74,6 +74,16 @@ var samples = []View{
 		Seats:       []SeatRow{{Email: hostile, Name: hostile, Role: hostile, Since: noon, You: true, Change: &form, Remove: &button}},
 		Invitations: []LinkRow{{Role: hostile, By: hostile, Until: noon, Back: &button}},
 	},
+	&Tenants{Page: frame, Search: search, Pager: pager, Rows: []TenantRow{{"/x", hostile, hostile, hostile, noon}}},
+	&TenantCard{
+		Page: Page{Title: "x", Area: "operator"}, ID: hostile, Name: hostile, Account: hostile, Zone: hostile, State: hostile, Since: noon, InStep: true,
+		Tiles: []Tile{{Label: hostile, Value: 1, Most: 2}}, Enter: form, Limits: form, Switch: button,
+	},
+	&Folks{Page: frame, Search: search, Pager: pager, Invite: form, Rows: []FolkRow{{hostile, hostile, true, true, noon, button}}, Links: []LinkRow{{Role: hostile, By: hostile, Until: noon}}},
+	&Health{
+		Page: frame, Behind: 1, Jobs: []JobRow{{ID: 1, Kind: hostile, State: hostile, Args: hostile, Failed: hostile, Attempt: 1, Most: 2, At: noon, Retry: &button}},
+		Accounts: []AccountRow{{hostile, hostile, noon, noon, false}},
+	},
 	&Settings{Page: frame, ID: "acme", Account: hostile, Since: noon, Form: form, Limits: []Tile{{Label: hostile, Value: 3}, {Label: "b", Note: hostile}}, Delete: &form, May: true},
 }
 
