@@ -46,7 +46,7 @@ func (c *Callout) decide(a *attempt) {
 	id, err := c.identity(ctx, a.offer.claim)
 	blind := err != nil && !errors.Is(err, tenant.ErrNotFound)
 	if err == nil {
-		a.tenant, a.user = id.Tenant, cmp.Or(string(id.User.ID), a.user)
+		a.tenant, a.user = id.Tenant, cmp.Or(string(id.User.ID), a.user, certified(&a.offer, &id))
 	}
 	if wrong == nil {
 		wrong = against(a, &id, err)
@@ -87,6 +87,8 @@ func against(a *attempt, id *tenant.Identity, err error) *refusal {
 		return refuseNKey
 	case errors.Is(err, tenant.ErrNotFound) && a.offer.claim.IDToken.Issuer != "":
 		return refuseTokenIssuer
+	case errors.Is(err, tenant.ErrNotFound) && a.offer.method == tenant.MethodTLS:
+		return refuseCA
 	case errors.Is(err, tenant.ErrNotFound):
 		return refuseTenant
 	case err != nil:
@@ -98,6 +100,10 @@ func against(a *attempt, id *tenant.Identity, err error) *refusal {
 func (c *Callout) prove(a *attempt, id *tenant.Identity) {
 	if p, ok := a.offer.proof.(*tokenProof); ok && a.offer.claim.Foreign {
 		c.proveForeign(a, id, p)
+		return
+	}
+	if p, ok := a.offer.proof.(*certProof); ok {
+		c.proveCertificate(a, id, p)
 		return
 	}
 	now := c.conf.Now()

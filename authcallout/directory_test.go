@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"slices"
 	"sync"
 	"time"
 
@@ -139,6 +140,12 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 		}
 		t, u = cred.Tenant, cred.User
 	}
+	var ca []tenant.Key
+	for _, k := range d.keys {
+		if k.Kind == tenant.KeyTLSCA && (slices.Contains(c.Certificate.Issuers, k.CA) || slices.Contains(c.Certificate.Issuers, k.CAName)) {
+			t, u, ca = k.Tenant, c.Certificate.Names[k.UserField].ID, []tenant.Key{k}
+		}
+	}
 	if c.NKey != "" {
 		t = ""
 		for _, row := range d.users {
@@ -176,7 +183,7 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 		Signing:      tenant.SealedKey{Account: public(tt.account), KeyID: public(tt.signing), Purpose: "signing"},
 		CredsRevoked: d.revoked[c.Creds], Rooms: d.rooms[name], Restricted: d.limited[name],
 	}
-	id.Limits = d.limits
+	id.Limits, id.Keys = d.limits, ca
 	if len(d.present) > 0 {
 		id.Connections = d.present[0]
 	}

@@ -54,7 +54,8 @@ func readOffer(r *request) (offer, *refusal) {
 
 // chooseMethod takes the one method that is offered. To prefer one of several would make a
 // client that was given the wrong one work by chance. The nkey of the client's own credentials
-// is no second method: nats.js sends it beside them.
+// is no second method: nats.js sends it beside them. Nor is a certificate one, which many
+// clients present to whoever asks: it counts where nothing else is offered.
 func chooseMethod(r *request, token tenant.Secret, creds *credsProof, hasCreds bool) (offer, *refusal) {
 	opts := &r.NATS.Connect
 	hasPassword := opts.User != "" || opts.Password != ""
@@ -65,7 +66,9 @@ func chooseMethod(r *request, token tenant.Secret, creds *credsProof, hasCreds b
 			n++
 		}
 	}
-	switch {
+	switch chain := r.NATS.TLS.chain(); {
+	case n == 0 && len(chain) > 0:
+		return readCertificate(chain)
 	case n == 0:
 		return offer{}, refuseNothing
 	case n > 1:

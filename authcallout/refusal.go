@@ -9,7 +9,7 @@ type refusal struct{ code, reason string }
 // Refusals of what the client offers, before anybody looks who it is.
 var (
 	refuseClient      = &refusal{"client_type", "only NATS clients over TCP and WebSocket are let in; leaf nodes and MQTT are not"}
-	refuseNothing     = &refusal{"no_credentials", "the client offered nothing; give it a token, a user and password, an nkey or a .creds file"}
+	refuseNothing     = &refusal{"no_credentials", "the client offered nothing; give it a token, a user and password, an nkey, a .creds file or a client certificate"}
 	refuseAmbiguous   = &refusal{"method_ambiguous", "the client offered more than one of token, password, nkey and .creds file; leave one"}
 	refuseRooms       = &refusal{"rooms_invalid", "what follows the token must be ;rooms= and ids of rooms with commas between; mend the client"}
 	refuseManyRooms   = &refusal{"rooms_too_many", "a connection lists at most 50 rooms; name fewer behind ;rooms="}
@@ -29,6 +29,7 @@ var (
 	refuseTokenLife   = &refusal{"token_life", "the token's exp must be 1 second to 24 hours after its iat; issue a shorter one"}
 	refuseNKeyForm    = &refusal{"nkey_malformed", "the nkey must be a public user nkey, as U followed by 55 characters"}
 	refuseCredsForm   = &refusal{"creds_malformed", "the credentials name no tenant and user; have new ones issued"}
+	refuseCertForm    = &refusal{"cert_malformed", "the client presents certificates that can't be read, or more than 6"}
 )
 
 // Refusals of who the client says it is.
@@ -44,6 +45,11 @@ var (
 	refuseCredsOther     = &refusal{"creds_mismatch", "the credentials name another user than our records; have new ones issued"}
 	refuseNKey           = &refusal{"nkey_unknown", "the nkey is registered for no user; set it as the user's nkey"}
 	refuseNKeySig        = &refusal{"nkey_signature", "the server's nonce is not signed with the nkey's seed; give the client the seed of the registered nkey"}
+	refuseCA             = &refusal{"cert_ca_unknown", "no tenant has the CA of the client certificate; add it as a key of kind tls-ca"}
+	refuseCAGone         = &refusal{"cert_ca_removed", "the CA of the client certificate was removed; have one of another CA issued"}
+	refuseCertOld        = &refusal{"cert_expired", "the client certificate, or its CA's, is out of date; have a new one issued"}
+	refuseCertUse        = &refusal{"cert_usage", "the client certificate is not for client authentication; have one issued with that extended key usage"}
+	refuseCertChain      = &refusal{"cert_chain", "the client certificate is not signed by the tenant's CA; present one that is, with the CAs between"}
 	refuseCrowd          = &refusal{"connections_per_user", "the user has as many connections open as the tenant's limit connections_per_user allows; close one, or raise the limit"}
 	refuseTokenKey       = &refusal{"token_key_unknown", "the tenant has no key of the token's kid; have a new token issued"}
 	refuseTokenSig       = &refusal{"token_signature", "the token's signature is wrong; sign it with the key that its kid names"}

@@ -60,7 +60,22 @@ type request struct {
 		Server   serverID   `json:"server_id"`
 		Client   clientInfo `json:"client_info"`
 		Connect  connect    `json:"connect_opts"`
+		TLS      clientTLS  `json:"client_tls"`
 	} `json:"nats"`
+}
+
+// clientTLS holds the certificates that the client presented, in PEM and leaf first: those that
+// the server verified with their CA, or else just as they came.
+type clientTLS struct {
+	Verified [][]string `json:"verified_chains"`
+	Certs    []string   `json:"certs"`
+}
+
+func (t *clientTLS) chain() []string {
+	if len(t.Verified) > 0 {
+		return t.Verified[0]
+	}
+	return t.Certs
 }
 
 type serverID struct {

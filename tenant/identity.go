@@ -16,8 +16,10 @@ type Claim struct {
 	IDToken  IDTokenClaim // of a foreign token that names no tenant
 	Creds    string       // public nkey of the .creds file, when the method is creds
 	Token    string       // jti of the token, likewise
-	NKey     string       // registered public nkey of the user, when the method is nkey
-	Rooms    []RoomID     // the working set that the client names; nil: the latest active
+	// Certificate finds the tenant by the key of kind tls-ca that issued it.
+	Certificate CertificateClaim
+	NKey        string   // registered public nkey of the user, when the method is nkey
+	Rooms       []RoomID // the working set that the client names; nil: the latest active
 }
 
 // An IDTokenClaim finds the tenant by the key of kind oidc that has the issuer and the client,
@@ -27,9 +29,15 @@ type IDTokenClaim struct {
 	Names            map[string]Handle // by the claim's name
 }
 
+// A CertificateClaim is what a client certificate says. The names are by the field of the certificate.
+type CertificateClaim struct {
+	Issuers []string // of the leaf first: CAIDs
+	Names   map[string]Handle
+}
+
 // NamesSomebody reports whether there is anything to look up.
 func (c Claim) NamesSomebody() bool {
-	return c.Tenant != "" || c.Creds != "" || c.NKey != "" || c.IDToken.Issuer != ""
+	return c.Tenant != "" || c.Creds != "" || c.NKey != "" || c.IDToken.Issuer != "" || len(c.Certificate.Issuers) > 0
 }
 
 // An Identity is everything that one decision of the callout rests on, read at one moment.
@@ -45,6 +53,7 @@ type Identity struct {
 	TokenKey    ed25519.PublicKey // of Parley's own token; nil: the tenant has no key of that id
 	// Keys are those that a foreign token may have been signed with: of kind user-token the one
 	// that it names, also if that was removed; of kind jwks all; of kind oidc the issuer's.
+	// Of a client certificate it is the one of kind tls-ca, also if that was removed.
 	Keys []Key
 	// CredsRevoked is set when the credential of the claim was revoked or is unknown.
 	CredsRevoked bool

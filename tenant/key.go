@@ -18,6 +18,7 @@ type KeyKind string
 const (
 	KeyAPI       KeyKind = "api"        // lets a backend use the HTTP API
 	KeyService   KeyKind = "service"    // lets a backend connect to NATS, as a user of its name
+	KeyTLSCA     KeyKind = "tls-ca"     // a CA of client certificates
 	KeyUserToken KeyKind = "user-token" // the public key of tokens that the tenant signs
 	KeyJWKS      KeyKind = "jwks"       // a URL of the public keys of such tokens
 	KeyOIDC      KeyKind = "oidc"       // a provider whose ID tokens let users in
@@ -28,6 +29,7 @@ const (
 var keyKinds = map[KeyKind]keyRules{
 	KeyAPI:       apiKeys,
 	KeyService:   serviceKeys,
+	KeyTLSCA:     tlsCAKeys,
 	KeyUserToken: userTokenKeys,
 	KeyJWKS:      jwksKeys,
 	KeyOIDC:      oidcKeys,
@@ -63,6 +65,14 @@ type KeyDetails struct {
 	Issuer      string `json:"issuer,omitempty"` // a URL, letter by letter what iss says
 	ClientID    string `json:"client_id,omitempty"`
 	UserClaim   string `json:"user_claim,omitempty"` // "": sub
+
+	Certificate string `json:"certificate,omitempty"` // of a CA, PEM
+	UserField   string `json:"user_field,omitempty"`  // that names the user in a client certificate
+	// What the CA is looked up by (CAIDs), and the SHA-256 of its public key: made of the
+	// certificate, never taken from anybody.
+	CA     string `json:"ca,omitempty"`
+	CAName string `json:"ca_name,omitempty"`
+	CAKey  string `json:"ca_key,omitempty"`
 }
 
 // fields tells which of the fields that not all kinds take are given.
@@ -76,6 +86,11 @@ func (k *KeySpec) fields() map[string]bool {
 		"issuer":       k.Issuer != "",
 		"client_id":    k.ClientID != "",
 		"user_claim":   k.UserClaim != "",
+		"certificate":  k.Certificate != "",
+		"user_field":   k.UserField != "",
+		"ca":           k.CA != "",
+		"ca_name":      k.CAName != "",
+		"ca_key":       k.CAKey != "",
 	}
 }
 

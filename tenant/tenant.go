@@ -153,6 +153,7 @@ const (
 	MethodToken    Method = "token"
 	MethodPassword Method = "password"
 	MethodNKey     Method = "nkey"
+	MethodTLS      Method = "tls"
 	MethodService  Method = "service"
 	MethodCreds    Method = "creds"
 )

@@ -22,6 +22,7 @@ type keyAddCmd struct {
 	Service   keyAddServiceCmd   `cmd:"" help:"Make credentials for a backend that connects to NATS, as a user of the name."`
 	JWKS      keyAddJWKSCmd      `cmd:"" name:"jwks" help:"Add the URL of a JSON Web Key Set whose keys sign tokens of your users."`
 	OIDC      keyAddOIDCCmd      `cmd:"" name:"oidc" help:"Let users in by the ID tokens of an OpenID Connect provider."`
+	TLSCA     keyAddTLSCACmd     `cmd:"" name:"tls-ca" help:"Add a CA whose client certificates let your users in."`
 	UserToken keyAddUserTokenCmd `cmd:"" name:"user-token" help:"Add the public key of tokens that you sign for your users yourself."`
 }
 

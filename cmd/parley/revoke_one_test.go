@@ -97,8 +97,8 @@ func TestRevokingOneCredentialOrToken(t *testing.T) {
 	dial(nats.Token(otherToken)).post("chat.std.open.lobby.bob", "token", "")
 }
 
-// nkeyOf reads whose a .creds file is.
-func nkeyOf(t *testing.T, file string) string {
+// jwtOf reads the JWT of a .creds file.
+func jwtOf(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -108,7 +108,13 @@ func nkeyOf(t *testing.T, file string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := jwt.DecodeUserClaims(token)
+	return token
+}
+
+// nkeyOf reads whose a .creds file is.
+func nkeyOf(t *testing.T, file string) string {
+	t.Helper()
+	c, err := jwt.DecodeUserClaims(jwtOf(t, file))
 	if err != nil {
 		t.Fatal(err)
 	}

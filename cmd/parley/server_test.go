@@ -56,6 +56,7 @@ type server struct {
 	cmd    *exec.Cmd
 	stderr *bytes.Buffer
 	gone   chan struct{} // closed when the process has ended
+	http   *http.Client  // nil: the default
 }
 
 // patience bounds each wait of a test; it is no expectation of speed.
@@ -192,7 +193,11 @@ func (s *server) send(key, method, path, body string) answer {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := http.DefaultClient.Do(req)
+	client := s.http
+	if client == nil {
+		client = http.DefaultClient
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ type tlsConfigs struct{ http, nats, ws *tls.Config }
 //
 // The NATS port asks for a client certificate and takes what comes: whether it is worth
 // anything is the callout's to say, which keeps the reason. The WebSocket port asks only with
-// --tls-client-ca: Chromium ends a WebSocket that asks, whatever the user has (ADR 6).
+// --tls-client-ca: Chromium ends a WebSocket that asks, whatever the user has (ADR 8).
 func (c Config) tls() (t tlsConfigs, err error) {
 	pool, err := readPool(c.TLSClientCA)
 	if err != nil {

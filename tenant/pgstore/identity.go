@@ -16,7 +16,8 @@ import (
 // $1 tenant, $2 user, $3 id of the token's key, $4 nkey of the credential, $5 named rooms or
 // null, $6 most rooms, $7 nkey of the user; of a foreign token: $8 whether it is one, $9 the user's
 // external id, $10 issuer and $11 audience of an ID token, $12 the names of its claims that may
-// name the user, with $13 the user's id or else $14 his external id; $15 id of the token.
+// name the user, with $13 the user's id or else $14 his external id; $15 id of the token;
+// $16 ids of the issuers of a client certificate, with $12 to $14 as of an ID token.
 //
 // The memberships are sorted by their rooms' activity before the rooms themselves are read,
 // so that a member of thousands costs an index-only scan and a sort, and some 50 rooms
@@ -42,12 +43,19 @@ LEFT JOIN LATERAL (
   ORDER BY removed_at DESC NULLS FIRST LIMIT 1
 ) o ON true
 LEFT JOIN LATERAL (
+  SELECT key_id, tenant_id, details->>'user_field' AS user_claim FROM keys
+  WHERE kind = 'tls-ca' AND (details->>'ca' = ANY($16::text[]) OR details->>'ca_name' = ANY($16))
+  ORDER BY removed_at DESC NULLS FIRST, array_position($16, details->>'ca'), created_at LIMIT 1
+) a ON true
+LEFT JOIN LATERAL (
   SELECT x.user_id, x.external_id FROM unnest($12::text[], $13::text[], $14::text[]) x (claim, user_id, external_id)
-  WHERE x.claim = o.user_claim
+  WHERE x.claim = coalesce(o.user_claim, a.user_claim)
 ) named ON true
 CROSS JOIN LATERAL (
-  SELECT CASE WHEN $4 <> '' THEN c.tenant_id WHEN $7 <> '' THEN n.tenant_id WHEN $10 <> '' THEN o.tenant_id ELSE $1 END AS tenant_id,
-    CASE WHEN $4 <> '' THEN c.user_id WHEN $7 <> '' THEN n.user_id WHEN $10 <> '' THEN named.user_id ELSE $2 END AS user_id,
+  SELECT CASE WHEN $4 <> '' THEN c.tenant_id WHEN $7 <> '' THEN n.tenant_id WHEN $10 <> '' THEN o.tenant_id
+      WHEN a.key_id IS NOT NULL THEN a.tenant_id ELSE $1 END AS tenant_id,
+    CASE WHEN $4 <> '' THEN c.user_id WHEN $7 <> '' THEN n.user_id WHEN $10 <> '' OR a.key_id IS NOT NULL THEN named.user_id
+      ELSE $2 END AS user_id,
     coalesce(named.external_id, $9) AS external_id
 ) who
 JOIN tenants t ON t.tenant_id = who.tenant_id AND t.status <> 'deleting'
@@ -65,7 +73,8 @@ CROSS JOIN LATERAL (
   SELECT json_agg(json_build_object('id', f.key_id, 'kind', f.kind, 'name', f.name, 'details', f.details,
     'created_at', f.created_at, 'last_used_at', f.last_used_at, 'removed_at', f.removed_at)) AS list
   FROM keys f
-  WHERE $8 AND f.tenant_id = t.tenant_id AND CASE
+  WHERE ($8 OR a.key_id IS NOT NULL) AND f.tenant_id = t.tenant_id AND CASE
+    WHEN a.key_id IS NOT NULL THEN f.key_id = a.key_id
     WHEN $10 <> '' THEN f.key_id = o.key_id
     ELSE f.key_id = $3 AND f.kind = 'user-token' OR f.kind = 'jwks' AND f.removed_at IS NULL
     END
@@ -125,9 +134,13 @@ func (s *Store) Identity(ctx context.Context, c tenant.Claim) (tenant.Identity, 
 	if !isKey && !c.Foreign {
 		c.TokenID = ""
 	}
-	claims, ids, externals := names(c.IDToken.Names)
+	named := c.IDToken.Names
+	if len(c.Certificate.Issuers) > 0 {
+		named = c.Certificate.Names
+	}
+	claims, ids, externals := names(named)
 	row, err := one(ctx, s.pool, scanIdentity, sqlIdentity, c.Tenant, c.User, c.TokenID, c.Creds, c.Rooms, tenant.MaxListedRooms, c.NKey,
-		c.Foreign, c.External, c.IDToken.Issuer, c.IDToken.Audience, claims, ids, externals, c.Token)
+		c.Foreign, c.External, c.IDToken.Issuer, c.IDToken.Audience, claims, ids, externals, c.Token, c.Certificate.Issuers)
 	if err != nil {
 		return tenant.Identity{}, wrap(err, "read the identity in", "tenant", string(c.Tenant), string(c.User))
 	}
