@@ -19,6 +19,7 @@ const (
 	NoticeUnread   = "unread"   // Room, Unread, Mentions, Last, Read: also when another device has read
 	NoticeRead     = "read"     // Room, Readers: others have read
 	NoticePresence = "presence" // Users: who comes and goes, see Presence
+	NoticeReported = "reported" // Room, Seq, By, Reason: to moderators
 )
 
 // A Notice is what the platform tells the user. What says which fields are set.
@@ -49,6 +50,7 @@ var needed = map[string][]string{
 	NoticeUnread:   {"room", "unread"},
 	NoticeRead:     {"room", "read"},
 	NoticePresence: {"users"},
+	NoticeReported: {"room", "seq", "by"},
 }
 
 // answerKeys mark what is no notice but an answer of the stream or of a service, which

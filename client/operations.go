@@ -19,6 +19,7 @@ type Member struct {
 	User string      `json:"user"`
 	Name string      `json:"name"`
 	Role tenant.Role `json:"role"`
+	Read uint64      `json:"read"` // up to this sequence; in rooms of up to 100 members
 }
 
 type roomBody struct {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 
@@ -20,6 +21,7 @@ type Room struct {
 	Last     uint64 // sequence of the newest message, 0: none
 	Read     uint64 // sequence of the last message that the user has read
 	First    uint64 // sequence of the first that he has not, 0: none
+	Notify   string // what he wants to be told: NotifyAll, NotifyMentions or NotifyNone
 }
 
 // errForeign says that an answer holds a room that this client can't know.
@@ -33,6 +35,7 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 		Unread, Mentions       int64
 		Last, Read             uint64
 		First                  uint64 `json:"first_unread"`
+		Notify                 string
 	}
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
@@ -43,7 +46,7 @@ func (r *Room) UnmarshalJSON(b []byte) error {
 	if errID != nil || errKind != nil || errClass != nil {
 		return errForeign
 	}
-	*r = Room{id, kind, class, w.Title, w.Role, w.Unread, w.Mentions, w.Last, w.Read, w.First}
+	*r = Room{id, kind, class, w.Title, w.Role, w.Unread, w.Mentions, w.Last, w.Read, w.First, cmp.Or(w.Notify, NotifyAll)}
 	return nil
 }
 

@@ -370,6 +370,32 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 	"role": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
 		return nil, u.SetRole(ctx, named(s), s.text("user"), tenant.Role(s.text("role")))
 	},
+	"mute": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Mute(ctx, named(s), s.text("user"), time.Time{}, s.text("reason"))
+	},
+	"unmute": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Unmute(ctx, named(s), s.text("user"))
+	},
+	"pin": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Pin(ctx, named(s), s.number("seq"), s.yes("on"))
+	},
+	"pins": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		all, err := u.Pins(ctx, named(s))
+		return summary(all), err
+	},
+	"report": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Report(ctx, named(s), s.number("seq"), s.text("reason"))
+	},
+	"notify": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Notify(ctx, named(s), s.text("level"))
+	},
+	"block": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Block(ctx, s.text("user"), s.yes("on"))
+	},
+	"blocks": func(ctx context.Context, _ *caseRun, u *caseUser, _ step) (any, error) {
+		users, err := u.Blocks(ctx)
+		return map[string]any{"users": users}, err
+	},
 	"presence": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
 		var users []string
 		err := convert(s["users"], &users)
@@ -590,7 +616,7 @@ func noticeOf(n client.Notice) any {
 func roomOf(r client.Room) any {
 	return map[string]any{
 		"id": r.ID, "kind": r.Kind, "class": r.Class, "title": r.Title, "role": r.Role,
-		"unread": r.Unread, "mentions": r.Mentions, "last": r.Last, "read": r.Read,
+		"unread": r.Unread, "mentions": r.Mentions, "last": r.Last, "read": r.Read, "notify": r.Notify,
 	}
 }
 

@@ -8,6 +8,7 @@ import type { Notice } from "./notice.js";
 import type {
   Found,
   HistoryQuery,
+  Level,
   Me,
   Member,
   NewRoom,
@@ -229,6 +230,29 @@ export class Client {
     await this.call("role", { room: idOf(room), user, role });
   }
 
+  /** Keeps a user from posting; he reads on. */
+  async mute(room: RoomRef, user: string, options: Term & { reason?: string } = {}): Promise<void> {
+    await this.call("mute", { room: idOf(room), user, reason: options.reason, ...ending(options) });
+  }
+
+  async unmute(room: RoomRef, user: string): Promise<void> {
+    await this.call("unmute", { room: idOf(room), user });
+  }
+
+  /** Says what the user wants to be told of a room that he does not look at. */
+  async notify(room: RoomRef, level: Level): Promise<void> {
+    await this.call("notify", { room: idOf(room), level });
+  }
+
+  /** Keeps another user's direct messages, mentions and invitations away, or lets them in again. */
+  async block(user: string, on = true): Promise<void> {
+    await this.call("block", { user, on });
+  }
+
+  async blocks(): Promise<string[]> {
+    return (await this.call("blocks", {})).users;
+  }
+
   /**
    * Who of a room, or of up to 1,000 users, is there; of large rooms the first 1,000. For two minutes notices
    * ("presence") tell who comes and goes: a client that goes on looking asks again before they are over, and
@@ -322,6 +346,21 @@ export class Client {
   /** Adds the user's reaction to a message, or takes it back; emoji is exactly one. */
   react(room: RoomRef, seq: number, emoji: string, on = true): Promise<Message> {
     return this.#change("react", { room: idOf(room), seq, emoji, remove: !on });
+  }
+
+  /** Puts a message among those that a room shows to everybody who comes, or takes it away. */
+  async pin(room: RoomRef, seq: number, on = true): Promise<void> {
+    await this.call("pin", { room: idOf(room), seq, on });
+  }
+
+  /** The pinned messages of a room, the last pinned first. */
+  async pins(room: RoomRef): Promise<Message[]> {
+    return (await this.call("pins", { room: idOf(room) })).messages.map(parseStored).filter((m) => m !== undefined);
+  }
+
+  /** Shows a message to the moderators of its room. */
+  async report(room: RoomRef, seq: number, reason?: string): Promise<void> {
+    await this.call("report", { room: idOf(room), seq, reason });
   }
 
   /** Asks for an operation that answers with the message as it is then. */

@@ -18,7 +18,9 @@ export type Notice =
   /** Others have read a room: up to which sequence, by user. */
   | { what: "read"; room: string; read: Record<string, number> }
   /** Who comes and goes, see Client.presence. */
-  | { what: "presence"; users: Presence[] };
+  | { what: "presence"; users: Presence[] }
+  /** Somebody shows a message to the room's moderators. */
+  | { what: "reported"; room: string; seq: number; by: string; reason?: string };
 
 type Test = (v: unknown) => boolean;
 const maybeString: Test = (v) => optional(v, isString);
@@ -35,6 +37,7 @@ const forms: Record<string, Record<string, Test>> = {
   mention: { room: isString, seq: isCount, by: maybeString },
   unread: { room: isString, unread: isCount, mentions: maybeCount, last: maybeCount, read: maybeCount },
   read: { room: isString, read: (v) => isObject(v) && Object.values(v).every(isCount) },
+  reported: { room: isString, seq: isCount, by: isString, reason: maybeString },
   presence: { users: (v) => Array.isArray(v) && v.every(isPresence) },
 };
 

@@ -21,7 +21,12 @@ export interface Room {
   read: number;
   /** Sequence of the first message that the user has not read, where there is one. */
   first_unread?: number;
+  /** What the user wants to be told; absent: all. */
+  notify?: Level;
 }
+
+/** What a user wants to be told of a room that he does not look at. */
+export type Level = "all" | "mentions" | "none";
 
 /** The user as the service knows him. */
 export interface Me {
@@ -38,6 +43,8 @@ export interface Member {
   user: string;
   name: string;
   role: Role;
+  /** Up to this sequence; in rooms of up to 100 members. */
+  read?: number;
 }
 
 /** What the user has not read in a room. */
@@ -143,6 +150,15 @@ export interface Operations {
   ban: [request: OfUser & Ending & { reason?: string }, answer: object];
   unban: [request: OfUser, answer: object];
   role: [request: OfUser & { role: Role }, answer: object];
+  mute: [request: OfUser & Ending & { reason?: string }, answer: object];
+  unmute: [request: OfUser, answer: object];
+
+  pin: [request: OfMessage & { on: boolean }, answer: object];
+  pins: [request: InRoom, answer: { messages: unknown[] }];
+  report: [request: OfMessage & { reason?: string }, answer: object];
+  notify: [request: InRoom & { level: Level }, answer: object];
+  block: [request: { user: string; on: boolean }, answer: object];
+  blocks: [request: Record<string, never>, answer: { users: string[] }];
 
   search: [request: Partial<InRoom> & { query: string; limit?: number }, answer: { messages: unknown[] }];
   presence: [

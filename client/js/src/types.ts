@@ -9,6 +9,7 @@ export type { Notice } from "./notice.js";
 export type {
   Found,
   HistoryQuery,
+  Level,
   Me,
   Member,
   NewRoom,
