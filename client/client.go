@@ -42,6 +42,7 @@ type Client struct {
 	endOf     context.CancelFunc // of stretch
 	listeners map[*Listener]struct{}
 	posts     map[*pending]struct{}
+	echoes    echoes
 
 	revoked     atomic.Pointer[RevokedError] // set by the notice, before the client stops
 	refusals    atomic.Int64                 // in a row, since it was last connected

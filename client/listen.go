@@ -94,6 +94,9 @@ func (l *Listener) onMessage(m *nats.Msg) {
 		l.c.junk.Add(1)
 		return
 	}
+	if parsed.Sender == string(l.c.user) {
+		l.c.echoes.came(parsed)
+	}
 	// The count rises before a new connection delivers anything: a message of a new
 	// connection is never taken for one of the old.
 	conn := l.c.nc.Stats().Reconnects

@@ -135,20 +135,25 @@ type pending struct {
 	suspect atomic.Pointer[Error]
 }
 
+// pend makes an attempt known to denyPost, until the function that it returns is called.
+func (c *Client) pend(p *pending) (forget func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.posts[p] = struct{}{}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.posts, p)
+	}
+}
+
 func (c *Client) postOnce(ctx context.Context, m *nats.Msg) (Ack, error) {
 	ctx, cancel := c.attempt(ctx, postTimeout)
 	defer cancel()
 	ctx, deny := context.WithCancelCause(ctx)
 	defer deny(nil)
 	p := &pending{subject: m.Subject, deny: deny}
-	c.mu.Lock()
-	c.posts[p] = struct{}{}
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		delete(c.posts, p)
-		c.mu.Unlock()
-	}()
+	defer c.pend(p)()
 
 	reply, err := c.nc.RequestMsgWithContext(ctx, m)
 	var denied *Error

@@ -414,7 +414,11 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 		if err != nil {
 			return nil, err
 		}
-		ack, err := u.Post(ctx, room, d)
+		post := u.Post
+		if s.yes("echo") {
+			post = u.PostEcho
+		}
+		ack, err := post(ctx, room, d)
 		return map[string]any{"seq": ack.Seq, "duplicate": ack.Duplicate}, err
 	},
 	"send": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {

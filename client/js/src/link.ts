@@ -57,6 +57,8 @@ export class Link {
   readonly rooms: WorkingSet;
   readonly onStatus = new Set<(s: Status) => void>();
   readonly onNotice = new Set<(n: Notice) => void>();
+  /** Posts that wait for their own message, by id. */
+  readonly echoes = new Map<string, (seq: number) => void>();
   /** Sees the permissions violations of what was published. */
   readonly onDenied = new Set<(e: PermissionViolationError) => void>();
 

@@ -139,6 +139,9 @@ export class Listener implements AsyncIterable<Message> {
       this.#link.junk++;
       return;
     }
+    if (message.id !== undefined && message.sender === this.#link.user) {
+      this.#link.echoes.get(message.id)?.(message.seq);
+    }
     if (this.#held.length < maxHeld) {
       this.#held.push({ message, epoch: this.#link.epoch });
     } else {

@@ -7,9 +7,10 @@ import { isCount, isObject, parseObject } from "./json.js";
 import { isNoResponders, isTooLarge, type Link, violationOf } from "./link.js";
 import type { Attachment } from "./message.js";
 import * as subject from "./subject.js";
-import { around, sleep } from "./wait.js";
+import { around, sleep, unless } from "./wait.js";
 
 const postTimeout = 2_000; // of one attempt
+const echoTimeout = 500; // of a post that waits for its own message, before it asks for an acknowledgement
 const pauseMin = 50;
 const pauseMax = 2_000;
 // A stream that is just being made, or a server that is just starting, has nobody who listens for a
@@ -75,6 +76,29 @@ export class Poster {
     this.#link = link;
     this.#open = open;
     link.onDenied.add((e) => this.#denied(e));
+  }
+
+  /**
+   * Publishes, and returns when the message has come back on live; undefined where it has not. A duplicate is not
+   * delivered again: after that only the stream's own word counts.
+   */
+  async echo(room: subject.Place, d: Draft, id: string, signal?: AbortSignal): Promise<Ack | undefined> {
+    await this.#link.connected(signal);
+    const denied = new AbortController();
+    const subj = subject.chat(room, this.#link.user);
+    const onDenied = (e: PermissionViolationError) => e.subject === subj && denied.abort(e);
+    const came = new Promise<number>((resolve) => this.#link.echoes.set(id, resolve));
+    this.#link.onDenied.add(onDenied);
+    try {
+      send(this.#link, room, { ...d, id });
+      const seq = await unless(came, AbortSignal.timeout(echoTimeout), this.#link.stretch, denied.signal, signal);
+      return { seq, duplicate: false };
+    } catch {
+      return undefined; // what it is, the request says too
+    } finally {
+      this.#link.echoes.delete(id);
+      this.#link.onDenied.delete(onDenied);
+    }
   }
 
   /** Returns when the message is stored, and retries until then, until signal aborts, or a final refusal. */

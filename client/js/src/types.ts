@@ -1,6 +1,6 @@
 // What both entries have in common.
 
-export { Client, type Stats } from "./client.js";
+export { Client, type PostOptions, type Stats } from "./client.js";
 export { type Code, ParleyError } from "./errors.js";
 export type { Status } from "./link.js";
 export type { Listener } from "./listener.js";

@@ -209,7 +209,7 @@ class Run {
     idle: (s) => this.#user(s).client.setIdle(s.on),
     direct: (s) => this.#user(s).client.direct(s.user),
 
-    post: async (s) => this.#user(s).client.post(await this.#room(s), draft(s.draft)),
+    post: async (s) => this.#user(s).client.post(await this.#room(s), draft(s.draft), { echo: s.echo }),
     send: async (s) => this.#user(s).client.send(await this.#room(s), draft(s.draft)),
     history: async (s) => {
       const { before, after, thread, limit } = s;
