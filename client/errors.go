@@ -60,6 +60,12 @@ func isFinal(err error) bool {
 	return true
 }
 
+// isForbidden reports whether the user himself, and no room of his, is refused.
+func isForbidden(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == tenant.CodeForbidden
+}
+
 // isRefusal reports whether err is the server's no to a connection.
 func isRefusal(err error) bool {
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthRevoked) ||

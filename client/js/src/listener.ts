@@ -7,7 +7,7 @@ import type { Link, Status } from "./link.js";
 import { Merge } from "./merge.js";
 import { type Message, parseLive } from "./message.js";
 import * as subject from "./subject.js";
-import { around } from "./wait.js";
+import { around, sleep } from "./wait.js";
 
 /** How many live messages wait for history or for a slow reader; what comes beyond is read from history later. */
 const maxHeld = 4096;
@@ -16,6 +16,7 @@ const pageSize = 200;
 const secondRead = 1_000;
 const readPauseMin = 250; // between reads that fail
 const readPauseMax = 10_000;
+const forbiddenPause = 2_000;
 
 /** Reads messages behind a sequence, oldest first. */
 export type ReadHistory = (after: number, limit: number, signal: AbortSignal) => Promise<{ messages: Message[]; more: boolean }>;
@@ -195,6 +196,13 @@ export class Listener implements AsyncIterable<Message> {
     const breaks = this.#breaks;
     // 0 would read as absent, which asks for the newest; sequences begin far above 1.
     this.#read(Math.max(this.#merge.cursor, 1), pageSize, this.#ended.signal)
+      .catch(async (error: unknown) => {
+        if (error instanceof ParleyError && error.code === "forbidden") {
+          // A revoked user is refused before he is told why: the notice is on its way.
+          await sleep(forbiddenPause, this.#ended.signal);
+        }
+        throw error;
+      })
       .then((p) => ({ breaks, ...p }), (error: unknown) => ({ breaks, messages: [], more: false, error }))
       .then((p) => {
         this.#reading = false;
