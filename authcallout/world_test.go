@@ -102,7 +102,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 
 // cheapHasher costs tests no time.
 func cheapHasher(slots int) *Hasher {
-	h := &Hasher{slots: make(chan struct{}, slots), params: argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}}
+	h := &Hasher{slots: make(chan struct{}, slots), memory: newMemory(), params: argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}}
 	h.decoy = must(h.Hash(context.Background(), ""))
 	return h
 }

@@ -96,7 +96,7 @@ func (c *Client) onNotice(m *nats.Msg) {
 	c.notices.push(n)
 	switch n.What {
 	case NoticeRights:
-		c.rooms.add(n.Rooms)
+		c.rooms.add(n.Rooms, c.listening())
 		c.restart()
 	case NoticeRevoked:
 		c.revoke(n.Reason)

@@ -98,7 +98,7 @@ func (c *Client) enterListed(ctx context.Context, op string, body any, id string
 		return r, err
 	}
 	next := c.untilReconnection()
-	c.rooms.add([]string{id})
+	c.rooms.add([]string{id}, c.listening())
 	c.restart()
 	return r, c.waitFor(ctx, next)
 }

@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -212,12 +213,39 @@ func (s *Service) RefreshUser(ctx context.Context, j RefreshUser) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range open {
-		if c.Since.Before(j.Change.At) {
-			return s.refresh(ctx, t.Account, j)
-		}
+	older := func(c Connection) bool { return c.Since.Before(j.Change.At) }
+	if !slices.ContainsFunc(open, older) {
+		return nil
 	}
-	return nil
+	if err := s.refresh(ctx, t.Account, j); err != nil {
+		return err
+	}
+	carried := slices.ContainsFunc(open, func(c Connection) bool { return !older(c) })
+	if j.Change.Lost || carried || j.Told == maxTold {
+		return nil
+	}
+	return s.tellAgain(ctx, j)
+}
+
+const (
+	// maxTold is how often a user is told again of rights that none of his connections carries.
+	maxTold = 4
+	// toldFactor is how much longer each wait is than the one before: of 3 s, the last is some minutes.
+	toldFactor = 4
+)
+
+// tellAgain repeats a notice of rights later, for clients that missed it.
+func (s *Service) tellAgain(ctx context.Context, j RefreshUser) error {
+	wait := s.sweepAfter
+	for range j.Told {
+		wait *= toldFactor
+	}
+	j.Told++
+	err := s.store.Write(ctx, j.Tenant, func(tx Tx, _ Tenant) error { return tx.Enqueue(ctx, j, s.clock().Add(wait)) })
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // refresh makes a user's open connections carry his rights: gained ones by a notice to

@@ -355,3 +355,33 @@ func TestAFlooderIsMutedForAWhile(t *testing.T) {
 	}
 	d.must(d.EndMutes(t.Context(), tenant.EndMutes{Tenant: "gone"}))
 }
+
+// Rights that were gained are told again until a connection carries them, and not for ever.
+func TestRightsAreToldUntilAConnectionCarriesThem(t *testing.T) {
+	t.Parallel()
+	d := furnished(t)
+	changed := time.Now()
+	j := tenant.RefreshUser{Tenant: "acme", User: "bob", Change: tenant.Change{Room: "board", At: changed}}
+	waits := func() (n int) {
+		t.Helper()
+		d.must(d.pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE kind = 'refresh_user' AND args->>'user' = 'bob'`).Scan(&n))
+		return n
+	}
+	old := tenant.Connection{User: "bob", Since: changed.Add(-time.Second)}
+	d.open = []tenant.Connection{old}
+	for told := range 5 {
+		j.Told = told
+		d.must(d.RefreshUser(t.Context(), j))
+		d.wantDid("connections", "notify bob rights")
+		if got, want := waits(), min(told+1, 4); got != want {
+			t.Errorf("after %d: got %d jobs, want %d", told, got, want)
+		}
+	}
+	j.Told = 0
+	d.open = append(d.open, tenant.Connection{User: "bob", Since: changed.Add(time.Second)})
+	d.must(d.RefreshUser(t.Context(), j))
+	d.wantDid("connections", "notify bob rights")
+	if got := waits(); got != 4 {
+		t.Errorf("where one carries them: got %d jobs, want no further", got)
+	}
+}

@@ -158,6 +158,7 @@ type (
 		Tenant TenantID `json:"tenant"`
 		User   UserID   `json:"user"`
 		Change Change   `json:"change"`
+		Told   int      `json:"told,omitempty"` // how often he was told again
 	}
 	// EndMutes lets those post again whose mute is over.
 	EndMutes struct {
