@@ -52,8 +52,9 @@ test/race: go deps ## run all tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -p $(TESTPROCS) -timeout 30m ./...
 
 .PHONY: test/long
-test/long: go deps ## run 20,000 random programs against the model of a room, and 500 with kills
+test/long: go deps ## run 20,000 random programs against the model of a room, 500 with kills, and 10,000 races of revocations
 	$(GO) test -tags long -timeout 4h -run 'FollowTheModel' ./chat
+	$(GO) test -tags long -timeout 60m -run HalfWayIn ./internal/cluster
 
 .PHONY: test/fuzz
 test/fuzz: go deps ## run each fuzz target for FUZZTIME

@@ -63,7 +63,10 @@ var layers = map[string][]string{
 
 	// The chat in a terminal, and what measures the whole beside a bare NATS server.
 	"internal/termchat": {"client", "tenant"},
-	"internal/bench":    {"client", "internal/app", "tenant", "tenant/grant", "tenant/subject"},
+	"internal/bench":    {"client", "internal/app", "internal/cluster", "internal/embedpg", "migrations", "tenant", "tenant/grant", "tenant/subject"},
+
+	// A NATS cluster in one process, for tests and benchmarks alone.
+	"internal/cluster": {"accounts", "accounts/keyring", "authcallout", "tenant", "tenant/pgstore"},
 }
 
 // examples are programs of their own that show the client, or how to do without it.

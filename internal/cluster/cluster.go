@@ -1,0 +1,275 @@
+// Package cluster runs Parley's accounts, callouts and operations on a NATS cluster in one
+// process, for tests and benchmarks of what only a cluster shows. It knows nothing of the chat,
+// and nothing that ships may import it.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"parley/accounts"
+	"parley/accounts/keyring"
+	"parley/authcallout"
+	"parley/tenant"
+	"parley/tenant/pgstore"
+)
+
+// patience bounds each step of starting.
+const patience = time.Minute
+
+// authTimeout is the servers' bound on a callout's answer, in seconds.
+const authTimeout = 2
+
+// Config of a Cluster. Pool and Dir are required.
+type Config struct {
+	Pool     *pgxpool.Pool // of a migrated database
+	Dir      string        // for keys and account JWTs
+	Nodes    int           // 0: 3
+	Callouts int           // 0: 1; the n-th is connected to the n-th node
+	Log      *slog.Logger  // nil: none
+	// Delay runs in a callout between the decision and its answer; nil: nothing does.
+	Delay func()
+}
+
+// A Cluster is servers with the roles around them. Jobs are not worked off: what a test wants
+// of them it calls.
+type Cluster struct {
+	Nodes    []*server.Server
+	Callouts []*authcallout.Callout
+	System   *accounts.System
+	Accounts *accounts.Accounts
+	Service  *tenant.Service
+
+	stops []func()
+}
+
+// Start starts the servers and the roles. Stop ends what it started, also after an error.
+func Start(ctx context.Context, c Config) (_ *Cluster, err error) {
+	if c.Nodes == 0 {
+		c.Nodes = 3
+	}
+	if c.Callouts == 0 {
+		c.Callouts = 1
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	cl := &Cluster{}
+	defer func() {
+		if err != nil {
+			cl.Stop()
+		}
+	}()
+	keys, err := keyring.Open(keyring.Config{File: filepath.Join(c.Dir, "master.key")})
+	if err != nil {
+		return nil, err
+	}
+	if cl.System, err = accounts.EnsureSystem(ctx, accounts.SystemConfig{Pool: c.Pool, Keys: keys, Log: c.Log}); err != nil {
+		return nil, err
+	}
+	if err := cl.startNodes(ctx, c); err != nil {
+		return nil, err
+	}
+	return cl, cl.startRoles(ctx, c, keys)
+}
+
+// Stop ends everything, the last that was started first.
+func (c *Cluster) Stop() {
+	for i := len(c.stops) - 1; i >= 0; i-- {
+		c.stops[i]()
+	}
+	c.stops = nil
+}
+
+func (c *Cluster) onStop(fn func()) { c.stops = append(c.stops, fn) }
+
+// URL is where clients of a node connect; nodes are counted round.
+func (c *Cluster) URL(node int) string { return c.Nodes[node%len(c.Nodes)].ClientURL() }
+
+func (c *Cluster) startNodes(ctx context.Context, conf Config) error {
+	jwts, err := c.System.Materialize(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range conf.Nodes {
+		n, err := c.startNode(fmt.Sprint("n", i), filepath.Join(conf.Dir, fmt.Sprint("n", i)), jwts)
+		if err != nil {
+			return fmt.Errorf("node %d: %w", i, err)
+		}
+		c.Nodes = append(c.Nodes, n)
+	}
+	for _, n := range c.Nodes {
+		if err := until(ctx, "the nodes to find each other", func() bool { return n.NumRoutes() > 0 || conf.Nodes == 1 }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startNode starts a server as an external one would be configured.
+func (c *Cluster) startNode(name, dir string, jwts map[string]string) (*server.Server, error) {
+	op, err := jwt.DecodeOperatorClaims(c.System.Operator())
+	if err != nil {
+		return nil, err
+	}
+	sentinel, err := c.System.Sentinel()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	resolver, err := server.NewDirAccResolver(dir, 0, 5*time.Second, server.RenameDeleted)
+	if err != nil {
+		return nil, err
+	}
+	for account, text := range jwts {
+		if err := resolver.SaveAcc(account, text); err != nil {
+			return nil, err
+		}
+	}
+	o := &server.Options{
+		ServerName: name, Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, DefaultSentinel: sentinel,
+		TrustedOperators: []*jwt.OperatorClaims{op}, SystemAccount: op.SystemAccount, AccountResolver: resolver,
+		AuthTimeout: authTimeout, MaxControlLine: 32 << 10,
+		Cluster: server.ClusterOpts{Name: "parley", Host: "127.0.0.1", Port: server.RANDOM_PORT},
+	}
+	for _, p := range c.Nodes {
+		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: p.ClusterAddr().String()})
+	}
+	n, err := server.NewServer(o)
+	if err != nil {
+		return nil, err
+	}
+	n.Start()
+	c.onStop(func() {
+		n.Shutdown()
+		n.WaitForShutdown()
+	})
+	if !n.ReadyForConnections(patience) {
+		return nil, errors.New("it takes no connections")
+	}
+	return n, nil
+}
+
+func (c *Cluster) connect(node int, r accounts.Role) (*nats.Conn, error) {
+	opts, err := c.System.Login(r)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(c.URL(node), append(opts, nats.Timeout(patience), nats.DontRandomize(), nats.MaxReconnects(-1), nats.IgnoreDiscoveredServers())...)
+	if err != nil {
+		return nil, fmt.Errorf("connect as %s: %w", r, err)
+	}
+	c.onStop(nc.Close)
+	return nc, nil
+}
+
+func (c *Cluster) startRoles(ctx context.Context, conf Config, keys *keyring.Keyring) error {
+	sys, err := c.connect(0, accounts.RoleControl)
+	if err != nil {
+		return err
+	}
+	notices, err := c.connect(0, accounts.RoleNotices)
+	if err != nil {
+		return err
+	}
+	if c.Accounts, err = accounts.New(ctx, accounts.Config{System: c.System, SYS: sys, PARLEY: notices}); err != nil {
+		return err
+	}
+	c.onStop(c.Accounts.Close)
+	store, err := pgstore.New(pgstore.Config{Pool: conf.Pool, Logger: conf.Log})
+	if err != nil {
+		return err
+	}
+	hasher, err := authcallout.NewHasher(0)
+	if err != nil {
+		return err
+	}
+	if c.Service, err = tenant.NewService(tenant.Config{Store: store, Accounts: c.Accounts, Streams: noStreams{}, Passwords: hasher}); err != nil {
+		return err
+	}
+	recorder := accounts.NewRecorder(conf.Pool, conf.Log, notices)
+	c.background(recorder.Run)
+	c.background(func(ctx context.Context) { _ = store.Run(ctx) }) // ends with ctx
+	for i := range conf.Callouts {
+		if err := c.startCallout(i, authcallout.Config{
+			AuthAccount: c.System.AuthAccount(), AuthSigner: c.System.AuthSigner(), XKey: c.System.AuthXKey(),
+			Directory: store, Keys: delayed{keys, conf.Delay}, Sessions: recorder, Refusals: store, Users: c.Service, Hasher: hasher, Logger: conf.Log,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) startCallout(node int, conf authcallout.Config) (err error) {
+	if conf.Conn, err = c.connect(node, accounts.RoleCallout); err != nil {
+		return err
+	}
+	callout, err := authcallout.New(conf)
+	if err != nil {
+		return err
+	}
+	c.Callouts = append(c.Callouts, callout)
+	c.onStop(callout.Stop)
+	return callout.Start()
+}
+
+func (c *Cluster) background(run func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { run(ctx) })
+	c.onStop(func() {
+		cancel()
+		done.Wait()
+	})
+}
+
+// delayed opens keys when what runs before has run: the directory was read by then.
+type delayed struct {
+	authcallout.Keys
+	before func()
+}
+
+func (d delayed) Signer(k tenant.SealedKey) (nkeys.KeyPair, error) {
+	if d.before != nil {
+		d.before()
+	}
+	return d.Keys.Signer(k)
+}
+
+// noStreams is the chat role where nobody posts.
+type noStreams struct{}
+
+func (noStreams) Ensure(context.Context, tenant.Tenant, tenant.Class) error { return nil }
+func (noStreams) Conform(context.Context, tenant.Tenant) error              { return nil }
+
+// until polls, and gives up after a while.
+func until(ctx context.Context, what string, ok func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		}
+	}
+	return nil
+}

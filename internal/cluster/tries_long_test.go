@@ -1,0 +1,5 @@
+//go:build long
+
+package cluster
+
+const tries = 10_000
