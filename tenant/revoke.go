@@ -221,24 +221,24 @@ func (s *Service) RefreshUser(ctx context.Context, j RefreshUser) error {
 		return err
 	}
 	carried := slices.ContainsFunc(open, func(c Connection) bool { return !older(c) })
-	if j.Change.Lost || carried || j.Told == maxTold {
+	if j.Change.Lost || carried || j.Told == maxReminders {
 		return nil
 	}
 	return s.tellAgain(ctx, j)
 }
 
 const (
-	// maxTold is how often a user is told again of rights that none of his connections carries.
-	maxTold = 4
-	// toldFactor is how much longer each wait is than the one before: of 3 s, the last is some minutes.
-	toldFactor = 4
+	// maxReminders is how often a user is told again of rights that none of his connections carries.
+	maxReminders = 4
+	// reminderFactor is how much longer each wait is than the one before: of 3 s, the last is some minutes.
+	reminderFactor = 4
 )
 
 // tellAgain repeats a notice of rights later, for clients that missed it.
 func (s *Service) tellAgain(ctx context.Context, j RefreshUser) error {
 	wait := s.sweepAfter
 	for range j.Told {
-		wait *= toldFactor
+		wait *= reminderFactor
 	}
 	j.Told++
 	err := s.store.Write(ctx, j.Tenant, func(tx Tx, _ Tenant) error { return tx.Enqueue(ctx, j, s.clock().Add(wait)) })

@@ -3,7 +3,7 @@
 // Postgres, and the bare servers, each in a child process, and is the clients itself. It
 // prints tables for people; it decides nothing, and no test depends on its numbers.
 //
-//	go run ./internal/bench [-only connects,posts,delivery,revoke] [-short] [-cpuprofile PREFIX]
+//	go run ./internal/bench [-only connects,posts,delivery,revoke,memory,rights,rooms,cluster] [-short] [-cpuprofile PREFIX]
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 )
 
 // longest bounds a whole run, whatever hangs.
-const longest = 5 * time.Minute
+const longest = 10 * time.Minute
 
 // parts are what can be measured, in the order of measuring.
 var parts = []struct {
@@ -32,6 +32,7 @@ var parts = []struct {
 	run  func(context.Context, *bench) error
 }{
 	{"connects", connects}, {"posts", posts}, {"delivery", delivery}, {"revoke", revoke},
+	{"memory", memory}, {"rights", rights}, {"rooms", rooms}, {"cluster", clusterRevoke},
 }
 
 // bench is one run.
@@ -81,7 +82,7 @@ func exitCode(err error) int {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "comma-separated `parts` to run: connects, posts, delivery, revoke (default all)")
+	only := flags.String("only", "", "comma-separated `parts` to run: connects, posts, delivery, revoke, memory, rights, rooms, cluster (default all)")
 	short := flags.Bool("short", false, "a tenth of the operations: whether it works, not how fast it is")
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the Parley process for each part to `PREFIX`.PART.pprof")
 	if err := flags.Parse(args); err != nil {

@@ -23,6 +23,7 @@ const (
 	roleOperator = "operator"
 	roleCallout  = "callout"
 	roleParley   = "parley"
+	roleCluster  = "cluster"
 
 	startTimeout = 2 * time.Minute // Parley makes a database
 	stopTimeout  = 20 * time.Second
@@ -35,6 +36,9 @@ type ready struct {
 	HTTP  string   `json:"http"`
 	Token string   `json:"token"` // the operator's, for the HTTP API
 	Creds []string `json:"creds"` // of the users, by their index
+	Nodes []string `json:"nodes"` // of a cluster
+
+	order func(order, args string) (any, error) // in the child: what its role takes
 }
 
 // process is a child as this side sees it. It ends when its input does.
@@ -109,17 +113,34 @@ func (p *process) profile(file string) error {
 			return err
 		}
 	}
-	if _, err := fmt.Fprintln(p.in, file); err != nil {
+	return p.order(context.Background(), "profile "+file, nil)
+}
+
+// memory is what the child uses, in bytes.
+func (p *process) memory(ctx context.Context) (bytes uint64, err error) {
+	return bytes, p.order(ctx, "memory", &bytes)
+}
+
+// order has the child do something, and decodes what it answers, unless into is nil.
+func (p *process) order(ctx context.Context, line string, into any) error {
+	if _, err := fmt.Fprintln(p.in, line); err != nil {
 		return err
 	}
-	line, err := p.answer(context.Background(), stopTimeout)
-	if err == nil && len(line) > 0 {
-		err = errors.New(string(line))
-	}
+	text, err := p.answer(ctx, startTimeout)
 	if err != nil {
-		return fmt.Errorf("profile %s: %w", p.role, err)
+		return fmt.Errorf("%s of %s: %w", line, p.role, err)
 	}
-	return nil
+	var r reply
+	if err := json.Unmarshal(text, &r); err != nil {
+		return fmt.Errorf("%s of %s: %w", line, p.role, err)
+	}
+	if r.Error != "" {
+		return fmt.Errorf("%s of %s: %s", line, p.role, r.Error)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(r.Value, into)
 }
 
 // stop ends the child, and returns when it is gone.
