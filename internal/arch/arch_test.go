@@ -114,7 +114,7 @@ var standardOnly = []string{"tenant", "tenant/grant", "tenant/subject"}
 
 // nkeysUsers may import nkeys in what ships; seedOpeners may turn a seed into a private key.
 var (
-	nkeysUsers  = []string{"accounts", "accounts/keyring", "authcallout", "client", "internal/bench", "internal/natstest"}
+	nkeysUsers  = []string{"accounts", "accounts/keyring", "authcallout", "client", "internal/bench", "internal/cluster", "internal/natstest"}
 	seedOpeners = []string{"accounts/keyring", "client", "internal/natstest"}
 )
 
