@@ -252,8 +252,8 @@ func (d delayed) Signer(k tenant.SealedKey) (nkeys.KeyPair, error) {
 	return d.Keys.Signer(k)
 }
 
-// noStreams is the chat role where nobody posts.
-type noStreams struct{}
+// noStreams is the chat role where nobody posts: the nil interface stands for what is never asked.
+type noStreams struct{ tenant.Streams }
 
 func (noStreams) Ensure(context.Context, tenant.Tenant, tenant.Class) error { return nil }
 func (noStreams) Conform(context.Context, tenant.Tenant) error              { return nil }
