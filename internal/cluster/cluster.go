@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -209,6 +210,7 @@ func (c *Cluster) startRoles(ctx context.Context, conf Config, keys *keyring.Key
 		if err := c.startCallout(i, authcallout.Config{
 			AuthAccount: c.System.AuthAccount(), AuthSigner: c.System.AuthSigner(), XKey: c.System.AuthXKey(),
 			Directory: store, Keys: delayed{keys, conf.Delay}, Sessions: recorder, Refusals: store, Users: c.Service, Hasher: hasher, Logger: conf.Log,
+			HTTP: &http.Client{}, // for keys at URLs, of which no tenant here has any
 		}); err != nil {
 			return err
 		}
