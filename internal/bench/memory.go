@@ -28,7 +28,6 @@ func memory(ctx context.Context, b *bench) error {
 	}{
 		{"operator JWT, no callout", b.jwts, func(i int) nats.Option { return nats.UserCredentialBytes([]byte(b.jwts.Creds[i])) }},
 		{"Parley, token", b.parley, func(i int) nats.Option { return nats.Token(b.account.tokens[i]) }},
-		{"Parley, creds", b.parley, func(i int) nats.Option { return nats.UserCredentialBytes([]byte(b.account.creds[i])) }},
 	} {
 		each, err := perConnection(ctx, v.server, n, v.proof)
 		if err != nil {
