@@ -28,7 +28,7 @@ func (q whom) parse() (tenant.RoomID, tenant.UserID, error) {
 	if err != nil {
 		return "", "", err
 	}
-	user, err := tenant.ParseUserID("user", q.User)
+	user, err := tenant.ParseMemberID("user", q.User)
 	return room, user, err
 }
 

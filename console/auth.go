@@ -146,7 +146,11 @@ func parsePath(ctx huma.Context, call *call) (err error) {
 		}
 	}
 	if s := ctx.Param("user"); s != "" {
-		if call.user, err = tenant.ParseUserID("user", s); err != nil {
+		parse := tenant.ParseUserID
+		if call.room != "" { // in a shared room it may be another tenant's
+			parse = tenant.ParseMemberID
+		}
+		if call.user, err = parse("user", s); err != nil {
 			return err
 		}
 	}
@@ -181,7 +185,7 @@ func (c *console) mustExist(ctx context.Context, call *call) error {
 			return err
 		}
 	}
-	if call.user != "" {
+	if call.user != "" && !strings.Contains(string(call.user), "@") {
 		if _, err := c.service.User(ctx, tenant.Operator(), call.tenant, call.user); err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func (s *Service) PutMember(ctx context.Context, a Actor, t TenantID, r RoomID, 
 // RemoveMember takes a user out of a room, or an invitation back. In a room that is open to all he
 // may still read: a ban keeps him out.
 func (s *Service) RemoveMember(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID, reason string) error {
-	_, err := s.changeMember(ctx, a, t, r, u, memberChange{action: "member.remove", event: EventRemoved, by: powerModerate, reason: reason}, func(c standing) (*Member, error) {
+	_, err := s.changeMember(ctx, a, t, r, u, memberChange{action: "member.remove", event: EventRemoved, by: powerModerate, reason: reason, foreign: true}, func(c standing) (*Member, error) {
 		if c.before == nil || c.before.State == Banned {
 			return nil, NotFound("member")
 		}
@@ -97,6 +97,8 @@ type standing struct {
 	before *Membership // nil: a stranger
 	by     footing
 	now    time.Time
+	// foreign: he is of another tenant, and the host of the room changes what he is there.
+	foreign bool
 }
 
 // joined is the user as a member in a role.
@@ -129,6 +131,8 @@ type memberChange struct {
 	event  EventName // "": joined, or role where the user was in before
 	by     power
 	reason string
+	// foreign: the host of a shared room may make it of other tenants' users, too.
+	foreign bool
 }
 
 // tell is the event of a change that makes a user what after says (nil: a stranger).
@@ -160,16 +164,28 @@ func (s *Service) changeMember(ctx context.Context, a Actor, t TenantID, r RoomI
 	}
 	c := standing{now: s.clock()}
 	var account string
+	user, of, foreign := splitGuest(u)
+	if foreign && !ch.foreign {
+		return Member{}, Errorf(CodeForbidden, "%s decides who of its users is in the room, and as what", of)
+	}
 	var after *Member
 	var refresh *RefreshUser
 	err := s.inRoom(ctx, a, t, r, ch.by, func(tx Tx, row Tenant, room Room, by footing) (err error) {
 		account, after, refresh = row.Account, nil, nil
-		c.room, c.by = room, by
-		if c.user, err = activeUser(ctx, tx, t, u); err != nil {
+		if foreign {
+			if room, err = guestView(ctx, tx, room, of); err != nil {
+				return err
+			}
+		}
+		c.room, c.by, c.foreign = room, by, foreign
+		if c.user, err = activeUser(ctx, tx, room.Tenant, user); err != nil {
 			return err
 		}
-		if c.before, err = membershipOf(ctx, tx, room, u); err != nil {
+		if c.before, err = membershipOf(ctx, tx, room, user); err != nil {
 			return err
+		}
+		if c.before != nil && c.before.State == Banned && c.before.ByHost && !foreign {
+			return Errorf(CodeForbidden, "%s bans %s from its room; ask there", room.Host, user)
 		}
 		if after, err = decide(c); err != nil {
 			return err
@@ -177,8 +193,16 @@ func (s *Service) changeMember(ctx context.Context, a Actor, t TenantID, r RoomI
 		if room.Kind == Direct {
 			return Errorf(CodeForbidden, "the members of a direct room are its two users")
 		}
+		if after != nil {
+			after.ByHost = foreign
+		}
 		if refresh, err = s.putStanding(ctx, tx, a, c, after, ch); err != nil {
 			return err
+		}
+		if foreign {
+			if err = audit(ctx, tx, a, c.now, t, ch.action, memberObject(r, u), orNil(c.before), orNil(after)); err != nil {
+				return err
+			}
 		}
 		if refresh != nil && refresh.Change.Lost && by.user == u {
 			// Closing his connections now would close them on the answer: a job does it.
@@ -192,10 +216,13 @@ func (s *Service) changeMember(ctx context.Context, a Actor, t TenantID, r RoomI
 	if err != nil {
 		return Member{}, err
 	}
-	if refresh != nil {
-		if err := s.refresh(ctx, account, *refresh); err != nil {
-			return Member{}, later("the change is kept", err)
-		}
+	if refresh != nil && foreign {
+		err = s.RefreshUser(ctx, *refresh)
+	} else if refresh != nil {
+		err = s.refresh(ctx, account, *refresh)
+	}
+	if err != nil {
+		return Member{}, later("the change is kept", err)
 	}
 	if after == nil {
 		return Member{}, nil
@@ -225,7 +252,7 @@ func (s *Service) putStanding(ctx context.Context, tx Tx, a Actor, c standing, a
 	}
 	if e := ch.tell(c, after); e.Event != EventJoined || !c.by.admin {
 		// Whom the tenant puts into its rooms is its own bookkeeping: thousands at once, maybe.
-		if err := announce(ctx, tx, c.room, e); err != nil {
+		if err := announce(ctx, tx, c.room, e, c.foreign); err != nil {
 			return nil, err
 		}
 	}

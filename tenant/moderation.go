@@ -75,11 +75,11 @@ func (s *Service) Invite(ctx context.Context, a Actor, t TenantID, r RoomID, u U
 
 // Ban keeps a user out of a room, whatever he was in it, for a term.
 func (s *Service) Ban(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID, term Term, reason string) (Member, error) {
-	return s.changeMember(ctx, a, t, r, u, memberChange{action: "member.ban", event: EventBanned, by: powerModerate, reason: reason}, func(c standing) (*Member, error) {
+	return s.changeMember(ctx, a, t, r, u, memberChange{action: "member.ban", event: EventBanned, by: powerModerate, reason: reason, foreign: true}, func(c standing) (*Member, error) {
 		if err := c.mayTouch(); err != nil {
 			return nil, err
 		}
-		m := &Member{Room: r, User: u, Name: c.user.Name, Role: RoleReader, State: Banned, JoinedAt: c.now, Reason: reason}
+		m := &Member{Room: c.room.ID, User: c.user.ID, Name: c.user.Name, Role: RoleReader, State: Banned, JoinedAt: c.now, Reason: reason}
 		var err error
 		m.Until, err = term.end(c.now)
 		return m, err
@@ -88,7 +88,7 @@ func (s *Service) Ban(ctx context.Context, a Actor, t TenantID, r RoomID, u User
 
 // Unban ends a ban. The user is a stranger then, and may join where strangers may.
 func (s *Service) Unban(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID) error {
-	_, err := s.changeMember(ctx, a, t, r, u, memberChange{action: "member.unban", event: EventBanned, by: powerModerate}, func(c standing) (*Member, error) {
+	_, err := s.changeMember(ctx, a, t, r, u, memberChange{action: "member.unban", event: EventBanned, by: powerModerate, foreign: true}, func(c standing) (*Member, error) {
 		if c.before == nil || c.before.State != Banned {
 			return nil, NotFound("ban")
 		}
@@ -194,7 +194,7 @@ func (s *Service) EndStanding(ctx context.Context, j EndStanding) error {
 		}
 		if ended.State == Banned {
 			e := Event{Event: EventBanned, User: j.User, On: new(false)}
-			if err := announce(ctx, tx, room, e); err != nil {
+			if err := announce(ctx, tx, room, e, false); err != nil {
 				return err
 			}
 		}

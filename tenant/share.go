@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"time"
 )
@@ -110,15 +111,44 @@ func ParseShareID(field, s string) (string, error) {
 // GuestName names a user of another tenant than a room's host, where the host's own have their ids.
 func GuestName(u UserID, t TenantID) UserID { return u + "@" + UserID(t) }
 
-// announce tells a room of a change of its members, in the names that it has for them.
-func announce(ctx context.Context, tx Tx, room Room, e Event) error {
+// ParseMemberID parses the name of a member of a room: a user id, or <user>@<tenant> for a user of another
+// tenant in a shared room; field names it in the error.
+func ParseMemberID(field, s string) (UserID, error) {
+	user, of, guest := strings.Cut(s, "@")
+	if !ValidID(user) || guest && !ValidID(of) {
+		return "", Invalid(field, idRule+"; of another tenant's user: <user>@<tenant>")
+	}
+	return UserID(s), nil
+}
+
+// splitGuest takes the name of another tenant's user apart.
+func splitGuest(name UserID) (u UserID, t TenantID, ok bool) {
+	user, of, ok := strings.Cut(string(name), "@")
+	return UserID(user), TenantID(of), ok
+}
+
+// guestView is a shared room of its host's as a guest names it.
+func guestView(ctx context.Context, tx Tx, room Room, guest TenantID) (Room, error) {
+	if room.Kind != Shared || room.Host != "" {
+		return Room{}, NotFound("member")
+	}
+	view, err := liveRoom(ctx, tx, guest, RoomID(room.Address))
+	if errors.Is(err, ErrNotFound) || err == nil && view.Host != room.Tenant {
+		return Room{}, NotFound("member")
+	}
+	return view, err
+}
+
+// announce tells a room of a change of its members, in the names that it has for them. byHost: who did
+// it is one of the host's, though the room is seen from a guest.
+func announce(ctx context.Context, tx Tx, room Room, e Event, byHost bool) error {
 	if room.Host == "" {
 		return tx.Announce(ctx, room.Tenant, room.ID, e)
 	}
 	if e.User != "" {
 		e.User = GuestName(e.User, room.Tenant)
 	}
-	if e.By != "" {
+	if e.By != "" && !byHost {
 		e.By = string(GuestName(UserID(e.By), room.Tenant))
 	}
 	return tx.Announce(ctx, room.Host, room.HostID, e)

@@ -111,6 +111,7 @@ type Member struct {
 	JoinedAt time.Time   `json:"joined_at"`
 	Until    time.Time   `json:"until,omitzero"`   // when a ban or an invitation ends by itself; zero: never
 	Reason   string      `json:"reason,omitempty"` // of a ban
+	ByHost   bool        `json:"by_host,omitzero"` // of a ban in a shared room: the host's, which the user's own tenant can't end
 }
 
 // MemberState tells members from those who are invited or banned.
@@ -133,6 +134,7 @@ type Membership struct {
 	State   MemberState `json:"state"`
 	// JoinedAt is not set where a grant is decided, which needs none.
 	JoinedAt time.Time `json:"joined_at,omitzero"`
+	ByHost   bool      `json:"by_host,omitzero"` // as in Member
 }
 
 // A Connection is one open NATS connection of a user, found on the servers.

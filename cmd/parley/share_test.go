@@ -266,3 +266,54 @@ func TestSharesThatCantBe(t *testing.T) {
 		t.Errorf("ending what is ended: got %d %s, want 409", a.status, a.body)
 	}
 }
+
+func TestTheHostKeepsAGuestsUserOut(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.accept()
+	zed := n.peer("beta", "zed")
+	zed.post(n.chat("zed"), "hello", "")
+	room, hall := "/v1/tenants/beta/rooms/"+string(n.share.Room), "/v1/tenants/acme/rooms/hall"
+	for _, c := range []struct {
+		name, method, path, body string
+		status                   int
+	}{
+		{"the host puts a guest's user in", http.MethodPut, hall + "/members/alice@beta", `{}`, 403},
+		{"the host removes a stranger", http.MethodDelete, hall + "/members/alice@beta", "", 404},
+		{"the guest renames the room", http.MethodPatch, room, `{"title":"Mine"}`, 403},
+		{"the guest deletes the room", http.MethodDelete, room, "", 403},
+		{"the guest removes the host's user", http.MethodDelete, room + "/members/alice@acme", "", 404},
+		{"the host removes a guest's user", http.MethodDelete, hall + "/members/zed@beta", "", 204},
+	} {
+		if a := n.send(n.token, c.method, c.path, c.body); a.status != c.status {
+			t.Errorf("%s: got %d %s, want %d", c.name, a.status, a.body, c.status)
+		}
+	}
+	if got := n.peer("beta", "zed").ask("history", fmt.Sprintf(`{"room":%q}`, n.share.Room)); got["code"] != "not_found" {
+		t.Errorf("history of a user who was removed: got %v, want not_found", got)
+	}
+	n.member("beta", string(n.share.Room), "zed", "member") // his tenant may put him in again
+	zed = n.peer("beta", "zed")
+	zed.post(n.chat("zed"), "again", "")
+
+	alice := n.peer("acme", "alice") // an owner of the host's
+	if got := alice.ask("ban", `{"room":"hall","user":"zed@beta"}`); got["ok"] != true {
+		t.Fatalf("ban: got %v", got)
+	}
+	if a := n.send(n.token, http.MethodPut, room+"/members/zed", `{}`); a.status != http.StatusForbidden {
+		t.Errorf("his tenant puts a banned user in: got %d %s, want 403", a.status, a.body)
+	}
+	zed = n.peer("beta", "zed")
+	if err := zed.Publish(n.chat("zed"), []byte(`{"text":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	zed.wantDenied(n.chat("zed"))
+	if got := alice.ask("unban", `{"room":"hall","user":"zed@beta"}`); got["ok"] != true {
+		t.Fatalf("unban: got %v", got)
+	}
+	n.member("beta", string(n.share.Room), "zed", "member")
+	n.peer("beta", "zed").post(n.chat("zed"), "back", "")
+	if got := n.senders("acme", "hall"); !slices.Equal(got, []string{"zed@beta", "zed@beta", "zed@beta"}) {
+		t.Errorf("got posts of %v, want three of zed's", got)
+	}
+}

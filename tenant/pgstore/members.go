@@ -11,7 +11,7 @@ import (
 
 // A membership is joined by the tenant that asks: it never reaches into a room that isn't the tenant's or shared with it.
 const sqlMembership = `
-SELECT r.id, r.address, r.kind, r.class, m.role, m.state, m.joined_at
+SELECT r.id, r.address, r.kind, r.class, m.role, m.state, m.joined_at, m.by_host
 FROM tenant_rooms r JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.viewer
 WHERE r.viewer = $1 AND r.id = $2 AND r.state <> 'deleted' AND m.user_id = $3`
 
@@ -33,7 +33,7 @@ func membership(ctx context.Context, q querier, t tenant.TenantID, r tenant.Room
 // The users of other tenants in a shared room come beside the tenant's own, which an index has in order.
 const sqlMembers = `
 SELECT * FROM (
-  (SELECT r.id, m.user_id AS who, u.name, m.role, m.state, m.joined_at, m.until, m.reason
+  (SELECT r.id, m.user_id AS who, u.name, m.role, m.state, m.joined_at, m.until, m.reason, m.by_host
   FROM tenant_rooms r
   JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.viewer
   JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
@@ -41,7 +41,7 @@ SELECT * FROM (
     AND m.user_id > $3 AND (m.user_id ILIKE $4 OR u.name ILIKE $4)
   ORDER BY m.user_id LIMIT $5)
   UNION ALL
-  (SELECT r.id, m.user_id || '@' || m.tenant_id, u.name, m.role, m.state, m.joined_at, m.until, m.reason
+  (SELECT r.id, m.user_id || '@' || m.tenant_id, u.name, m.role, m.state, m.joined_at, m.until, m.reason, m.by_host
   FROM tenant_rooms r
   JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id <> r.viewer
   JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
@@ -58,15 +58,16 @@ func (s *Store) Members(ctx context.Context, t tenant.TenantID, r tenant.RoomID,
 }
 
 const sqlPutMember = `
-INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at, until, reason)
-SELECT room_pk, viewer, $3, $4, $5, $6, $7, $8 FROM tenant_rooms
+INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at, until, reason, by_host)
+SELECT room_pk, viewer, $3, $4, $5, $6, $7, $8, $9 FROM tenant_rooms
 WHERE viewer = $1 AND id = $2 AND state <> 'deleted'
 ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET
-  role = EXCLUDED.role, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at, until = EXCLUDED.until, reason = EXCLUDED.reason`
+  role = EXCLUDED.role, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at, until = EXCLUDED.until, reason = EXCLUDED.reason,
+  by_host = EXCLUDED.by_host`
 
 // PutMember inserts or replaces a user's standing in a room of his tenant.
 func (x tx) PutMember(ctx context.Context, t tenant.TenantID, m tenant.Member) error {
-	err := mustChange(ctx, x.q, sqlPutMember, t, m.Room, m.User, m.Role, m.State, m.JoinedAt, timeOrNull(m.Until), m.Reason)
+	err := mustChange(ctx, x.q, sqlPutMember, t, m.Room, m.User, m.Role, m.State, m.JoinedAt, timeOrNull(m.Until), m.Reason, m.ByHost)
 	return wrap(err, "put a member into", "room", string(t), string(m.Room), string(m.User))
 }
 
@@ -84,7 +85,7 @@ const sqlEndMember = `
 DELETE FROM members m USING tenant_rooms r
 WHERE r.room_pk = m.room_pk AND r.viewer = $1 AND r.id = $2 AND m.tenant_id = $1 AND m.user_id = $3
   AND m.state <> 'joined' AND m.until <= $4
-RETURNING r.id, r.address, r.kind, r.class, m.role, m.state, m.joined_at`
+RETURNING r.id, r.address, r.kind, r.class, m.role, m.state, m.joined_at, m.by_host`
 
 // EndMember deletes a ban or an invitation that ends by a time.
 func (x tx) EndMember(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, until time.Time) (tenant.Membership, error) {
@@ -93,14 +94,14 @@ func (x tx) EndMember(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u
 }
 
 func scanMembership(row pgx.CollectableRow) (m tenant.Membership, err error) {
-	err = row.Scan(&m.Room, &m.Address, &m.Kind, &m.Class, &m.Role, &m.State, &m.JoinedAt)
+	err = row.Scan(&m.Room, &m.Address, &m.Kind, &m.Class, &m.Role, &m.State, &m.JoinedAt, &m.ByHost)
 	m.JoinedAt = m.JoinedAt.UTC()
 	return m, err
 }
 
 func scanMember(row pgx.CollectableRow) (m tenant.Member, err error) {
 	var until *time.Time
-	err = row.Scan(&m.Room, &m.User, &m.Name, &m.Role, &m.State, &m.JoinedAt, &until, &m.Reason)
+	err = row.Scan(&m.Room, &m.User, &m.Name, &m.Role, &m.State, &m.JoinedAt, &until, &m.Reason, &m.ByHost)
 	m.JoinedAt = m.JoinedAt.UTC()
 	if until != nil {
 		m.Until = until.UTC()
@@ -127,7 +128,7 @@ func (x tx) OtherOwners(ctx context.Context, t tenant.TenantID, r tenant.RoomID,
 }
 
 const sqlSenior = `
-SELECT r.room_id, m.user_id, u.name, m.role, m.state, m.joined_at, m.until, m.reason
+SELECT r.room_id, m.user_id, u.name, m.role, m.state, m.joined_at, m.until, m.reason, m.by_host
 FROM rooms r
 JOIN members m ON m.room_pk = r.room_pk AND m.tenant_id = r.tenant_id
 JOIN users u ON u.tenant_id = m.tenant_id AND u.user_id = m.user_id
