@@ -34,6 +34,7 @@ type Service interface {
 	Shares
 	Watch
 	Insight
+	Holds
 }
 
 // Config of the console. All fields but Web are required.

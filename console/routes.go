@@ -71,6 +71,14 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, get("search-messages", ofTenant+"/search", "Search the messages of a tenant"), c.searchMessages)
 	huma.Register(api, post("post-message", ofRoom+"/messages", "Post a message as a user", existing()), c.postMessage)
 
+	huma.Register(api, put("place-tenant-hold", ofTenant+"/hold", "Keep a copy of whatever the rooms of a tenant lose, until the hold is lifted"), c.placeHold)
+	huma.Register(api, remove("lift-tenant-hold", ofTenant+"/hold", "Lift the tenant's hold; the copies that no other covers go"), c.liftHold)
+	huma.Register(api, put("place-room-hold", ofRoom+"/hold", "Keep a copy of whatever a room loses, until the hold is lifted", existing()), c.placeHold)
+	huma.Register(api, remove("lift-room-hold", ofRoom+"/hold", "Lift a room's hold; the copies that no other covers go"), c.liftHold)
+	huma.Register(api, get("list-holds", ofTenant+"/holds", "List the holds"), c.listHolds)
+	huma.Register(api, post("erase-user", ofUser+"/erase", "Delete a user with all that is personal of him, and empty his messages", status(http.StatusAccepted)), c.eraseUser)
+	huma.Register(api, get("get-erasure", ofUser+"/erase", "Tell how far the erasure of a user is"), c.getErasure)
+
 	huma.Register(api, get("get-usage", ofTenant+"/usage", "Tell what a tenant uses of its limits, now and by day"), c.getUsage)
 	huma.Register(api, post("offer-share", ofTenant+"/shares", "Offer a shared room to another tenant"), c.offerShare)
 	huma.Register(api, get("list-shares", ofTenant+"/shares", "List the offers and shares of a tenant, as host and guest"), c.listShares)

@@ -18,10 +18,12 @@ type Reader interface {
 	Membership(ctx context.Context, t TenantID, r RoomID, u UserID) (Membership, error)
 	Members(ctx context.Context, t TenantID, r RoomID, p Page) ([]Member, error)
 	Mutes(ctx context.Context, t TenantID, r RoomID, p Page) ([]Mute, error)
-	BlockedBetween(ctx context.Context, t TenantID, u, other UserID) (bool, error)       // one blocks the other
-	Blocks(ctx context.Context, t TenantID, u UserID) ([]UserID, error)                  // the first 1,000
-	Reports(ctx context.Context, t TenantID, p Page) ([]Report, error)                   // newest first
-	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error)            // newest first
+	BlockedBetween(ctx context.Context, t TenantID, u, other UserID) (bool, error) // one blocks the other
+	Blocks(ctx context.Context, t TenantID, u UserID) ([]UserID, error)            // the first 1,000
+	Reports(ctx context.Context, t TenantID, p Page) ([]Report, error)             // newest first
+	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error)      // newest first
+	Holds(ctx context.Context, t TenantID) ([]Hold, error)                         // the tenant's own first
+	PersonErasure(ctx context.Context, t TenantID, u UserID) (PersonErasure, error)
 	Refusals(ctx context.Context, t TenantID, p Page) ([]Refusal, error)                 // newest first
 	Credential(ctx context.Context, t TenantID, nkey string) (Credential, error)         // also a revoked one
 	Credentials(ctx context.Context, t TenantID, u UserID, p Page) ([]Credential, error) // likewise
@@ -106,6 +108,11 @@ type Tx interface {
 
 	PeopleTx
 	ShareTx
+
+	PutHold(ctx context.Context, h Hold) error                               // inserts or replaces
+	DeleteHold(ctx context.Context, t TenantID, r RoomID) error              // one that is not there is ErrNotFound
+	EraseUser(ctx context.Context, t TenantID, u UserID, name string) error  // of a deleted user: what is left but the id
+	PutPersonErasure(ctx context.Context, t TenantID, e PersonErasure) error // begins it, also again
 
 	Audit(ctx context.Context, e AuditEntry) error
 	// Enqueue adds a job that runs after the commit, at the earliest at the given time (zero: at once).
@@ -201,6 +208,15 @@ type (
 	ExpireShare struct {
 		Share string `json:"share"`
 	}
+	// DropHeld removes the copies that no hold covers any more.
+	DropHeld struct {
+		Tenant TenantID `json:"tenant"`
+	}
+	// ErasePerson empties the messages of a user who is erased.
+	ErasePerson struct {
+		Tenant TenantID `json:"tenant"`
+		User   UserID   `json:"user"`
+	}
 	// DropTenant removes a deleting tenant's streams, account and records.
 	DropTenant struct {
 		Tenant  TenantID `json:"tenant"`
@@ -221,6 +237,8 @@ func (EndMutes) Kind() string      { return "end_mutes" }
 func (PublishEvents) Kind() string { return "publish_events" }
 func (SettleShare) Kind() string   { return "settle_share" }
 func (ExpireShare) Kind() string   { return "expire_share" }
+func (DropHeld) Kind() string      { return "drop_held" }
+func (ErasePerson) Kind() string   { return "erase_person" }
 func (DropTenant) Kind() string    { return "drop_tenant" }
 
 // A Change is what happened to a user's rights in one room.

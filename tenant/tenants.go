@@ -236,6 +236,12 @@ func (s *Service) deleteTenant(ctx context.Context, a Actor, t TenantID) error {
 	var gone Tenant
 	err := s.store.Write(ctx, t, func(tx Tx, row Tenant) error {
 		gone = row
+		switch holds, err := s.store.Holds(ctx, t); {
+		case err != nil:
+			return err
+		case len(holds) > 0:
+			return Errorf(CodeConflict, "a legal hold keeps the tenant (%s); lift it first", holds[0].Reason)
+		}
 		gone.Status = Deleting
 		if err := tx.UpdateTenant(ctx, gone); err != nil {
 			return err

@@ -26,6 +26,7 @@ type cli struct {
 	Key         keyCmd         `cmd:"" help:"Make, list and remove the keys of a tenant."`
 	Share       shareCmd       `cmd:"" help:"Share rooms with other tenants: offer, accept, end."`
 	Revoke      revokeCmd      `cmd:"" help:"Throw a user out, everywhere and at once."`
+	Hold        holdCmd        `cmd:"" help:"Keep what rooms lose, for a court or a regulator."`
 	Connections connectionsCmd `cmd:"" help:"List who is connected."`
 	Chat        chatCmd        `cmd:"" help:"Chat in the terminal."`
 }

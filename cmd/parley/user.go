@@ -19,6 +19,7 @@ type userCmd struct {
 	Show    userShowCmd    `cmd:"" help:"Show a user."`
 	Restore userRestoreCmd `cmd:"" help:"Undo a revocation."`
 	Delete  userDeleteCmd  `cmd:"" help:"Delete a user; his messages stay."`
+	Erase   userEraseCmd   `cmd:"" help:"Delete a user with all that is personal of him, and empty his messages."`
 }
 
 type userArg struct {

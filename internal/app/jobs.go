@@ -38,6 +38,8 @@ func (a *app) startJobs(ctx context.Context) error {
 		work(workers, a.service.NotifyUser),
 		work(workers, a.service.SettleShare),
 		work(workers, a.service.ExpireShare),
+		work(workers, func(ctx context.Context, j tenant.DropHeld) error { return a.store.DropHeld(ctx, j.Tenant) }),
+		work(workers, a.erasePerson),
 		work(workers, a.dropTenant),
 	} {
 		if err != nil {
@@ -80,6 +82,15 @@ func (a *app) ensureStream(ctx context.Context, j tenant.EnsureStream) error {
 		return settled(err)
 	}
 	return a.chat.Ensure(ctx, t, j.Class)
+}
+
+// erasePerson goes on until nothing of the person is left.
+func (a *app) erasePerson(ctx context.Context, j tenant.ErasePerson) error {
+	done, err := a.chat.ErasePerson(ctx, j.Tenant, j.User)
+	if err == nil && !done {
+		return river.JobSnooze(time.Second)
+	}
+	return err
 }
 
 // dropTenant takes away what a deleted tenant had, the records last: while they are there, this runs again.
