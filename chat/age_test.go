@@ -139,7 +139,7 @@ func TestMuchToForgetGoesInPieces(t *testing.T) {
 	town := s.room("town", tenant.Open, tenant.Std)
 	const many = 2*trimMessages + 10
 	s.exec(`INSERT INTO messages (room_pk, seq, n, sender, message_id, at, text)
-		SELECT room_pk, i, i, 'alice', 'old-' || i, now(), 'old' FROM rooms, generate_series(1, $1::int) i WHERE room_id = 'town'`, many)
+		SELECT room_pk, i + (1::bigint << 50), i, 'alice', 'old-' || i, now(), 'old' FROM rooms, generate_series(1, $1::int) i WHERE room_id = 'town'`, many)
 	s.exec(`INSERT INTO room_heads (room_pk, last_n, last_seq) SELECT room_pk, $1, $1 FROM rooms WHERE room_id = 'town'`, many)
 	s.exec(`UPDATE streams SET first_seq = 1`)
 	s.run(s.chat)

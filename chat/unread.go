@@ -120,7 +120,7 @@ func (c *Chat) unreadRoom(ctx context.Context, who caller, room seenRoom) (roomV
 // up to it, or of the one before the oldest that is kept.
 const sqlRead = `INSERT INTO read_positions (room_pk, tenant_id, user_id, seq, n)
 	SELECT h.room_pk, $2, $3, least($4, h.last_seq),
-		coalesce((SELECT m.n FROM messages m WHERE m.room_pk = h.room_pk AND m.seq <= $4 AND m.n IS NOT NULL
+		coalesce((SELECT m.n FROM messages m WHERE m.room_pk = h.room_pk AND m.seq <= $4 AND m.seq >= 1::bigint << 50 AND m.n IS NOT NULL
 			ORDER BY m.seq DESC LIMIT 1), h.first_n - 1)
 	FROM room_heads h WHERE h.room_pk = $1
 	ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET seq = excluded.seq, n = excluded.n

@@ -57,7 +57,11 @@ func (c *console) bound(ctx huma.Context, next func(huma.Context)) {
 	if isWrite(ctx) {
 		base = context.WithoutCancel(base)
 	}
-	base, cancel := context.WithTimeout(base, runTime+bodyTime)
+	limit := runTime + bodyTime
+	if traitsOf(ctx).long {
+		limit = longTime
+	}
+	base, cancel := context.WithTimeout(base, limit)
 	defer cancel()
 	next(huma.WithContext(ctx, base))
 }

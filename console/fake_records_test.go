@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 
 	"parley/tenant"
@@ -40,4 +41,25 @@ func (f *fake) EraseUser(ctx context.Context, a tenant.Actor, t tenant.TenantID,
 
 func (f *fake) PersonErasure(_ context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID) (tenant.PersonErasure, error) {
 	return tenant.PersonErasure{User: u, Messages: 7}, first(f.may(a, tenant.ScopeAdmin, t), has(u))
+}
+
+func (m fakeMessages) ExportRoom(_ context.Context, _ tenant.TenantID, r tenant.RoomID, after uint64, line func(v any) error) error {
+	if err := hasRoom(r); err != nil {
+		return err
+	}
+	return line(map[string]uint64{"seq": after + 7})
+}
+
+func (m fakeMessages) ExportUser(_ context.Context, _ tenant.TenantID, u tenant.UserID, line func(v any) error) error {
+	if err := has(u); err != nil {
+		return err
+	}
+	return line(map[string]tenant.UserID{"user": u})
+}
+
+func (m fakeMessages) ImportRoom(ctx context.Context, _ tenant.TenantID, r tenant.RoomID, lines []byte, from int) (tenant.Imported, error) {
+	if err := hasRoom(r); err != nil {
+		return tenant.Imported{}, err
+	}
+	return tenant.Imported{Imported: bytes.Count(lines, []byte("\n")), Line: from}, m.f.did(ctx, "import-room")
 }

@@ -79,6 +79,9 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, post("erase-user", ofUser+"/erase", "Delete a user with all that is personal of him, and empty his messages", status(http.StatusAccepted)), c.eraseUser)
 	huma.Register(api, get("get-erasure", ofUser+"/erase", "Tell how far the erasure of a user is"), c.getErasure)
 
+	huma.Register(api, operation("export-room", http.MethodGet, ofRoom+"/export", "Export a room's messages as NDJSON", []option{lines()}), c.exportRoom)
+	huma.Register(api, post("import-room", ofRoom+"/import", "Import messages as NDJSON; a batch is imported whole or not at all", existing(), takesLines(), status(http.StatusOK)), c.importRoom)
+	huma.Register(api, operation("export-user", http.MethodGet, ofUser+"/export", "Export what is kept of a person as NDJSON", []option{lines()}), c.exportUser)
 	huma.Register(api, get("get-usage", ofTenant+"/usage", "Tell what a tenant uses of its limits, now and by day"), c.getUsage)
 	huma.Register(api, post("offer-share", ofTenant+"/shares", "Offer a shared room to another tenant"), c.offerShare)
 	huma.Register(api, get("list-shares", ofTenant+"/shares", "List the offers and shares of a tenant, as host and guest"), c.listShares)
@@ -128,6 +131,8 @@ func openAPI(api huma.API) (http.Handler, error) {
 // traits of a route are what the middleware must know of it.
 type traits struct {
 	existing     bool     // the user and the room of the path must be there before the body is looked at
+	long         bool     // the answer is written while it is read
+	lines        bool     // the body is NDJSON
 	secret       bool     // the whole answer is shown once
 	secretFields []string // these fields of the answer are shown once
 }

@@ -57,7 +57,7 @@ func (c *console) strict(ctx huma.Context, next func(huma.Context)) {
 		fail(ctx, err)
 		return
 	}
-	if isWrite(ctx) {
+	if isWrite(ctx) && !traitsOf(ctx).lines {
 		call := callOf(ctx.Context())
 		if err := checkBody(r.Header, call.body, ctx.Operation().RequestBody != nil); err != nil {
 			fail(ctx, err)

@@ -24,6 +24,8 @@ type roomCmd struct {
 	Delete   roomDeleteCmd   `cmd:"" help:"Delete a room; its id is never used again."`
 	Messages roomMessagesCmd `cmd:"" help:"Show the newest messages."`
 	Post     roomPostCmd     `cmd:"" help:"Post a message as a user."`
+	Export   roomExportCmd   `cmd:"" help:"Export a room's messages as NDJSON."`
+	Import   roomImportCmd   `cmd:"" help:"Import messages from NDJSON; doing it again makes no doubles."`
 	Search   roomSearchCmd   `cmd:"" help:"Search messages."`
 }
 

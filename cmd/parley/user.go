@@ -20,6 +20,7 @@ type userCmd struct {
 	Restore userRestoreCmd `cmd:"" help:"Undo a revocation."`
 	Delete  userDeleteCmd  `cmd:"" help:"Delete a user; his messages stay."`
 	Erase   userEraseCmd   `cmd:"" help:"Delete a user with all that is personal of him, and empty his messages."`
+	Export  userExportCmd  `cmd:"" help:"Export what is kept of a user as NDJSON."`
 }
 
 type userArg struct {

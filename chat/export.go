@@ -1,0 +1,141 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"parley/tenant"
+)
+
+// exportPage is how many messages of an export are in memory at once.
+const exportPage = 500
+
+// ExportRoom gives each message of a room behind a sequence, events among them, oldest first, to line. What was
+// acknowledged before is among them. An export that broke off goes on behind the last sequence it gave.
+func (c *Chat) ExportRoom(ctx context.Context, t tenant.TenantID, r tenant.RoomID, after uint64, line func(v any) error) error {
+	q := tenant.HistoryQuery{After: max(after, 1), Limit: exportPage}
+	for {
+		page, err := c.History(ctx, t, r, q)
+		if err != nil {
+			return err
+		}
+		for _, m := range page.Messages {
+			if err = line(m); err != nil {
+				return err
+			}
+			q.After = m.Seq
+		}
+		if !page.More {
+			return nil
+		}
+	}
+}
+
+const (
+	sqlExportUser = `SELECT user_id, name, external_id, kind, status, created_at FROM users WHERE tenant_id = $1 AND user_id = $2`
+	// One room after the other, each by its index of senders.
+	sqlExportRooms = `SELECT r.room_pk, r.room_id FROM rooms r
+		WHERE r.tenant_id = $1 AND r.room_id > $3 AND EXISTS (SELECT FROM messages m WHERE m.room_pk = r.room_pk AND m.sender = $2)
+		ORDER BY r.room_id LIMIT 100`
+	sqlExportMine = `SELECT ` + sqlMessageColumns + ` FROM messages m
+		WHERE m.room_pk = $1 AND m.sender = $2 AND m.seq > $3 ORDER BY m.seq LIMIT $4`
+	sqlExportMembers = `SELECT r.room_id, m.role, m.state, m.joined_at FROM members m JOIN rooms r USING (room_pk)
+		WHERE m.tenant_id = $1 AND m.user_id = $2 ORDER BY r.room_id`
+)
+
+// The lines of a person's export: he, then his rooms, then what he said.
+type (
+	exportedUser struct {
+		Type string      `json:"type"` // user
+		User tenant.User `json:"user"`
+	}
+	exportedMember struct {
+		Type   string        `json:"type"` // member
+		Room   tenant.RoomID `json:"room"`
+		Member tenant.Member `json:"member"`
+	}
+	exportedMessage struct {
+		Type    string         `json:"type"` // message
+		Room    tenant.RoomID  `json:"room"`
+		Message tenant.Message `json:"message"`
+	}
+)
+
+// ExportUser gives what is kept of a person to line: himself, his rooms, and his messages room by room.
+func (c *Chat) ExportUser(ctx context.Context, t tenant.TenantID, u tenant.UserID, line func(v any) error) error {
+	one := exportedUser{Type: "user"}
+	err := c.pool.QueryRow(ctx, sqlExportUser, t, u).
+		Scan(&one.User.ID, &one.User.Name, &one.User.ExternalID, &one.User.Kind, &one.User.Status, &one.User.CreatedAt)
+	if err = fromDB(err); isNotFound(err) {
+		return tenant.NotFound("user")
+	}
+	if err != nil {
+		return err
+	}
+	if err = c.allCaughtUp(ctx, t); err != nil {
+		return err
+	}
+	if err = line(one); err != nil {
+		return err
+	}
+	if err = c.exportMembers(ctx, t, u, line); err != nil {
+		return fmt.Errorf("export rooms of %s: %w", u, fromDB(err))
+	}
+	after := tenant.RoomID("")
+	for {
+		rows, err := c.pool.Query(ctx, sqlExportRooms, t, u, after)
+		rooms, err := collect(rows, err, pgx.RowToStructByPos[exportRoom])
+		if err != nil || len(rooms) == 0 {
+			return err
+		}
+		for _, r := range rooms {
+			if err = c.exportMine(ctx, r, u, line); err != nil {
+				return fmt.Errorf("export messages of %s in %s: %w", u, r.ID, fromDB(err))
+			}
+			after = r.ID
+		}
+	}
+}
+
+type exportRoom struct {
+	PK int64
+	ID tenant.RoomID
+}
+
+func (c *Chat) exportMembers(ctx context.Context, t tenant.TenantID, u tenant.UserID, line func(v any) error) error {
+	rows, err := c.pool.Query(ctx, sqlExportMembers, t, u)
+	members, err := collect(rows, err, func(row pgx.CollectableRow) (e exportedMember, err error) {
+		e.Type, e.Member.User = "member", u
+		err = row.Scan(&e.Room, &e.Member.Role, &e.Member.State, &e.Member.JoinedAt)
+		return e, err
+	})
+	for _, m := range members {
+		if err = line(m); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (c *Chat) exportMine(ctx context.Context, r exportRoom, u tenant.UserID, line func(v any) error) error {
+	for after, n := uint64(0), exportPage; n == exportPage; {
+		rows, err := c.pool.Query(ctx, sqlExportMine, r.PK, u, after, exportPage)
+		mine, err := collect(rows, err, func(row pgx.CollectableRow) (tenant.Message, error) {
+			m, _, err := scanMessage(row)
+			return m, err
+		})
+		if err != nil {
+			return err
+		}
+		for _, m := range mine {
+			if err = line(exportedMessage{"message", r.ID, m}); err != nil {
+				return err
+			}
+			after = m.Seq
+		}
+		n = len(mine)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package console
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"parley/tenant"
+)
+
+// linesType is a JSON value on each line.
+const linesType = "application/x-ndjson"
+
+// Bounds of answers that are written while they are read.
+const (
+	longTime   = time.Hour        // of one export; a longer one goes on with after
+	writePause = 30 * time.Second // for a client to take what is written
+	flushBytes = 64 << 10
+)
+
+// lines is the option of a route whose answer is NDJSON of any length.
+func lines() option {
+	return func(op *huma.Operation, t *traits) {
+		t.long = true
+		op.Responses = map[string]*huma.Response{"200": {
+			Description: "A JSON value on each line; an answer that breaks off is incomplete",
+			Content:     map[string]*huma.MediaType{linesType: {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}}
+	}
+}
+
+// takesLines is the option of a route whose body is NDJSON.
+func takesLines() option {
+	return func(op *huma.Operation, t *traits) {
+		t.lines = true
+		op.RequestBody = &huma.RequestBody{
+			Required: true, Description: "Messages as an export has them, one on each line",
+			Content: map[string]*huma.MediaType{linesType: {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}
+	}
+}
+
+type exportQuery struct {
+	After uint64 `query:"after" doc:"The last seq of an export that broke off: what follows it comes"`
+}
+
+func (c *console) exportRoom(ctx context.Context, in *exportQuery) (*huma.StreamResponse, error) {
+	call := callOf(ctx)
+	if err := call.actor.Allow(tenant.ScopeRead, call.tenant); err != nil {
+		return nil, err
+	}
+	return c.stream(func(ctx context.Context, line func(any) error) error {
+		return c.messages.ExportRoom(ctx, call.tenant, call.room, in.After, line)
+	}), nil
+}
+
+func (c *console) exportUser(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
+	call := callOf(ctx)
+	if err := call.actor.Allow(tenant.ScopeAdmin, call.tenant); err != nil {
+		return nil, err
+	}
+	return c.stream(func(ctx context.Context, line func(any) error) error {
+		return c.messages.ExportUser(ctx, call.tenant, call.user, line)
+	}), nil
+}
+
+// stream writes lines as they come. A fault before the first is answered as any other; after it the connection is cut, so
+// that nobody takes the part for the whole.
+func (c *console) stream(export func(ctx context.Context, line func(any) error) error) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		_, w := humago.Unwrap(hctx)
+		conn := http.NewResponseController(w)
+		var out *bufio.Writer
+		begin := func() {
+			hctx.SetHeader("Content-Type", linesType)
+			hctx.SetStatus(http.StatusOK)
+			out = bufio.NewWriterSize(deadlined{w, conn}, flushBytes)
+		}
+		err := export(hctx.Context(), func(v any) error {
+			if out == nil {
+				begin()
+			}
+			return json.NewEncoder(out).Encode(v)
+		})
+		switch {
+		case err == nil && out == nil:
+			begin()
+		case err == nil:
+			err = out.Flush()
+		case out == nil:
+			fail(hctx, err)
+			return
+		}
+		if err != nil {
+			callOf(hctx.Context()).err = err
+			panic(http.ErrAbortHandler)
+		}
+	}}
+}
+
+// deadlined gives each write a time of its own, and not one for all.
+type deadlined struct {
+	http.ResponseWriter
+	conn *http.ResponseController
+}
+
+func (d deadlined) Write(b []byte) (int, error) {
+	_ = d.conn.SetWriteDeadline(time.Now().Add(writePause)) // a recorder in a test has none
+	return d.ResponseWriter.Write(b)
+}
+
+type importQuery struct {
+	Line int `query:"line" minimum:"1" default:"1" doc:"The number of the body's first line, by which broken ones are told"`
+}
+
+type imported struct {
+	Body tenant.Imported
+}
+
+func (c *console) importRoom(ctx context.Context, in *importQuery) (*imported, error) {
+	call := callOf(ctx)
+	if err := call.actor.Allow(tenant.ScopeAdmin, call.tenant); err != nil {
+		return nil, err
+	}
+	done, err := c.messages.ImportRoom(ctx, call.tenant, call.room, call.body, in.Line)
+	return &imported{done}, err
+}
