@@ -18,7 +18,7 @@ import (
 )
 
 // Imported messages are rows alone, in no stream: nobody is told of them, they are never unread, and their sequences, which count
-// from 2 in each room, are below those of all streams, which begin with a time in microseconds (ADR 12).
+// from 2 in each room, are below those of all streams, which begin with a time in microseconds (ADR 10).
 const (
 	importedBelow  = 1 << 50
 	firstImported  = 2    // 1 stands for the beginning of a room (console, after=0)
