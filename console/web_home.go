@@ -85,6 +85,9 @@ func (w *web) furnish(q *request, t tenant.TenantID) error {
 		if _, _, err := w.c.service.PutUser(q.Context(), q.actor(), t, u.id, tenant.UserSpec{Name: &u.name}); err != nil {
 			return err
 		}
+		if _, err := w.c.service.PutMember(q.Context(), q.actor(), t, demoRoom, u.id, string(tenant.RoleMember)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

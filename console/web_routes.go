@@ -58,6 +58,8 @@ func (w *web) table() []route {
 		show("/t/{tenant}/connect", seated, w.showConnect),
 		do("/t/{tenant}/connect/snippet", seated, w.doSnippet),
 		show("/t/{tenant}/connect/wait", seated, w.showWait),
+		show("/t/{tenant}/chat", seated, w.showChat),
+		{method: http.MethodPost, path: "/t/{tenant}/chat/token", who: seated, raw: w.serveChatToken},
 
 		show("/t/{tenant}/rooms", seated, w.showRooms),
 		do("/t/{tenant}/rooms", seated, w.doNewRoom),

@@ -18,6 +18,7 @@ type step struct {
 // steps has every POST of tenants' pages; TestWalk fails where one is missing.
 var steps = map[string]step{
 	"/t/{tenant}/connect/snippet":                    {tenant.SeatDeveloper, nil, 200},
+	"/t/{tenant}/chat/token":                         {tenant.SeatDeveloper, nil, 200},
 	"/t/{tenant}/rooms":                              {tenant.SeatAdmin, []string{"id", "hall", "kind", "open"}, 0},
 	"/t/{tenant}/rooms/{room}/title":                 {tenant.SeatAdmin, []string{"title", "Hall"}, 0},
 	"/t/{tenant}/rooms/{room}/delete":                {tenant.SeatAdmin, nil, 0},

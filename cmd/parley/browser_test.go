@@ -227,7 +227,7 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 		{"rooms", "/t/acme-chat/rooms"}, {"room", "/t/acme-chat/rooms/lobby"}, {"users", "/t/acme-chat/users"}, {"user", "/t/acme-chat/users/alice"},
 		{"connections", "/t/acme-chat/connections"}, {"keys", "/t/acme-chat/keys"}, {"refusals", "/t/acme-chat/refusals"},
 		{"audit", "/t/acme-chat/audit"}, {"people", "/t/acme-chat/people"}, {"settings", "/t/acme-chat/settings"}, {"nothing", "/t/other"},
-		{"operator", "/operator"}, {"operator-tenant", "/operator/tenants/acme-chat"}, {"operator-people", "/operator/people"},
+		{"chat", "/t/acme-chat/chat?as=alice"}, {"operator", "/operator"}, {"operator-tenant", "/operator/tenants/acme-chat"}, {"operator-people", "/operator/people"},
 		{"operator-health", "/operator/health"}, {"operator-audit", "/operator/audit"},
 	} {
 		w.look(p.name, p.path)

@@ -74,6 +74,7 @@ var samples = []View{
 		Seats:       []SeatRow{{Email: hostile, Name: hostile, Role: hostile, Since: noon, You: true, Change: &form, Remove: &button}},
 		Invitations: []LinkRow{{Role: hostile, By: hostile, Until: noon, Back: &button}},
 	},
+	&Chat{Page: Page{Title: "x", Chat: true, Tenant: frame.Tenant}, Action: "/a", User: hostile, Users: "/u", Token: "/k", Servers: hostile},
 	&Tenants{Page: frame, Search: search, Pager: pager, Rows: []TenantRow{{"/x", hostile, hostile, hostile, noon}}},
 	&TenantCard{
 		Page: Page{Title: "x", Area: "operator"}, ID: hostile, Name: hostile, Account: hostile, Zone: hostile, State: hostile, Since: noon, InStep: true,
@@ -129,7 +130,7 @@ func TestEveryTemplateIsFilledAndEscaped(t *testing.T) {
 // TestEveryEmptyViewRenders shows that lists may be empty.
 func TestEveryEmptyViewRenders(t *testing.T) {
 	t.Parallel()
-	for _, v := range []View{&Login{}, &Join{}, LinkInfo{Error: "x"}, &Account{}, &Home{}, &Failure{}, &Overview{}, &Connect{}, Snippets{Error: "x"}, Waiting{},
+	for _, v := range []View{&Login{}, &Join{}, LinkInfo{Error: "x"}, &Account{}, &Home{}, &Failure{}, &Overview{}, &Chat{Error: "x"}, &Connect{}, Snippets{Error: "x"}, Waiting{},
 		&Rooms{}, &Room{}, &Users{}, &User{}, Connections{}, &Live{}, &Keys{}, &Refusals{}, &Audit{}, &People{}, &Settings{}} {
 		if err := Render(&bytes.Buffer{}, v); err != nil {
 			t.Errorf("%s: %v", v.template(), err)

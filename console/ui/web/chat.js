@@ -1,0 +1,286 @@
+// The chat page: rooms with what is unread, history, live messages, edits, reactions, replies, typing,
+// who is there, and search. All that others wrote becomes text nodes, never markup.
+import { connect, System } from "../../../client/js/src/index.ts";
+
+const root = document.querySelector("#chat");
+const $ = (what) => root.querySelector(`[data-part="${what}"]`);
+const emojis = ["👍", "❤️", "😂", "🎉"];
+
+let client, room, listener, quit = () => {};
+let rooms = new Map();
+let messages = new Map(); // of the open room, by sequence
+let older = false; // there are more before the first
+let replyTo, editing, typedAt = 0;
+const typists = new Map(); // user: timer
+
+function make(tag, props = {}, ...children) {
+  const e = Object.assign(document.createElement(tag), props);
+  e.append(...children.filter((c) => c !== undefined));
+  return e;
+}
+
+// `code`, **strong**, *emphasis* and http addresses; everything else stays as it was written.
+const marks = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\*[^*\s][^*\n]*\*)|(https?:\/\/[^\s<>"']+)/g;
+function rich(text) {
+  const out = document.createDocumentFragment();
+  let from = 0;
+  for (const m of text.matchAll(marks)) {
+    out.append(text.slice(from, m.index));
+    from = m.index + m[0].length;
+    if (m[1]) out.append(make("code", { textContent: m[1].slice(1, -1) }));
+    else if (m[2]) out.append(make("strong", { textContent: m[2].slice(2, -2) }));
+    else if (m[3]) out.append(make("em", { textContent: m[3].slice(1, -1) }));
+    else out.append(make("a", { href: m[4], textContent: m[4], rel: "noopener noreferrer nofollow", target: "_blank" }));
+  }
+  out.append(text.slice(from));
+  return out;
+}
+
+function say(text, bad = false) {
+  const s = $("status");
+  s.textContent = text;
+  s.classList.toggle("bad", bad);
+}
+
+async function attempt(fn) {
+  try {
+    return await fn();
+  } catch (err) {
+    if (err?.name !== "AbortError") say(err?.message ?? String(err), true);
+  }
+}
+
+async function token() {
+  const answer = await fetch(root.dataset.token, { method: "POST" });
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok || !body.token) throw new Error("No token for this user: log in again, or restore him under Users.");
+  return body.token;
+}
+
+// Rooms.
+
+function drawRooms() {
+  const list = [...rooms.values()].sort((a, b) => (a.title || a.id).localeCompare(b.title || b.id));
+  $("rooms").replaceChildren(...list.map((r) => {
+    const button = make("button", { type: "button", onclick: () => attempt(() => open(r.id)) },
+      make("span", { textContent: r.title || r.id }),
+      r.kind === "shared" ? make("span", { className: "tag", textContent: "shared" }) : undefined,
+      r.unread > 0 ? make("span", { className: "badge", textContent: String(r.unread), ariaLabel: `${r.unread} unread` }) : undefined);
+    if (room?.id === r.id) button.setAttribute("aria-current", "true");
+    return make("li", {}, button);
+  }));
+}
+
+async function loadRooms() {
+  rooms = new Map((await client.rooms($("find").value.trim() || undefined)).map((r) => [r.id, r]));
+  drawRooms();
+}
+
+async function open(id) {
+  listener?.close();
+  quit();
+  room = await client.room(id);
+  if (!room.role && (room.kind === "open" || room.kind === "announce")) room = await client.join(id);
+  rooms.set(id, room);
+  messages = new Map();
+  compose();
+  $("title").textContent = room.title || room.id;
+  $("found").hidden = true;
+  const page = await client.history(room, { limit: 50 });
+  older = page.more;
+  page.messages.forEach((m) => messages.set(m.seq, m));
+  drawMessages();
+  $("messages").scrollTop = $("messages").scrollHeight;
+  drawRooms();
+  const last = page.messages.at(-1)?.seq ?? 0;
+  quit = client.signals(room, hear);
+  follow(client.listen(room, last));
+  if (last) seen(last);
+  attempt(presence);
+}
+
+async function follow(l) {
+  listener = l;
+  for await (const m of l) {
+    const near = $("messages").scrollHeight - $("messages").scrollTop - $("messages").clientHeight < 120;
+    take(m);
+    drawMessages();
+    if (near || m.sender === client.user) $("messages").scrollTop = $("messages").scrollHeight;
+    if (!document.hidden) seen(m.seq);
+  }
+}
+
+// An event about a message changes it; all else is a line of its own.
+function take(m) {
+  const e = m.event;
+  const of = e?.seq && messages.get(e.seq);
+  if (e && ["edited", "deleted", "reaction"].includes(e.event)) {
+    if (!of) return;
+    if (e.event === "edited") Object.assign(of, { text: e.text ?? of.text, edited: m.time });
+    if (e.event === "deleted") Object.assign(of, { text: "", deleted: m.time });
+    if (e.event === "reaction") {
+      const users = new Set(of.reactions?.[e.emoji] ?? []);
+      if (e.on === false) users.delete(e.by); else users.add(e.by);
+      of.reactions = { ...of.reactions, [e.emoji]: [...users] };
+    }
+    return;
+  }
+  messages.set(m.seq, m);
+}
+
+const seen = (seq) => attempt(async () => {
+  await client.read(room, seq);
+  const r = rooms.get(room.id);
+  if (r) { r.unread = 0; drawRooms(); }
+});
+
+// Messages.
+
+function eventLine(e) {
+  const who = e.user ? (e.by && e.by !== e.user ? `${e.user} (by ${e.by})` : e.user) : e.by ?? "an admin";
+  return `${who}: ${e.event}`;
+}
+
+function drawMessages() {
+  const all = [...messages.values()].sort((a, b) => a.seq - b.seq);
+  const list = all.map((m) => {
+    if (m.sender === System) return make("li", { className: "event", textContent: eventLine(m.event ?? { event: "" }) });
+    const mine = m.sender === client.user;
+    const item = make("li", { className: mine ? "mine" : "" });
+    item.append(make("div", { className: "by" },
+      make("strong", { textContent: m.sender }),
+      make("time", { dateTime: m.time.toISOString(), textContent: m.time.toLocaleTimeString(undefined, { timeStyle: "short" }) }),
+      m.edited && !m.deleted ? make("span", { className: "muted", textContent: "edited" }) : undefined));
+    if (m.thread) item.append(make("div", { className: "muted small", textContent: "↳ " + (messages.get(m.thread)?.text || "an earlier message").slice(0, 80) }));
+    if (m.deleted) item.append(make("p", { className: "muted", textContent: "deleted" }));
+    else item.append(make("p", {}, rich(m.text)));
+    for (const a of m.attachments ?? []) {
+      if (/^https?:\/\//.test(a.url)) item.append(make("a", { href: a.url, textContent: a.name || a.url, rel: "noopener noreferrer nofollow", target: "_blank" }));
+    }
+    if (!m.deleted) item.append(actions(m, mine));
+    return item;
+  });
+  $("messages").replaceChildren(
+    older ? make("li", { className: "event" }, make("button", { type: "button", className: "plain", textContent: "Earlier messages", onclick: () => attempt(earlier) })) : "",
+    ...(list.length ? list : [make("li", { className: "event", textContent: "Nothing said here yet. Say hello below." })]));
+}
+
+function actions(m, mine) {
+  const bar = make("div", { className: "acts" });
+  const given = Object.entries(m.reactions ?? {}).filter(([, users]) => users.length);
+  const shown = new Set([...given.map(([e]) => e), ...emojis]);
+  for (const emoji of shown) {
+    const users = m.reactions?.[emoji] ?? [];
+    const on = users.includes(client.user);
+    bar.append(make("button", {
+      type: "button", className: users.length ? "given" : "offer", ariaPressed: String(on), title: users.join(", "), ariaLabel: `${emoji} ${users.length}`,
+      textContent: users.length ? `${emoji} ${users.length}` : emoji, onclick: () => attempt(() => client.call("react", { room: room.id, seq: m.seq, emoji, remove: on })),
+    }));
+  }
+  const act = (label, fn) => bar.append(make("button", { type: "button", className: "offer", textContent: label, onclick: fn }));
+  act("Reply", () => compose({ reply: m }));
+  if (mine) {
+    act("Edit", () => compose({ edit: m }));
+    act("Delete", () => attempt(() => client.call("delete", { room: room.id, seq: m.seq })));
+  }
+  return bar;
+}
+
+async function earlier() {
+  const first = Math.min(...messages.keys());
+  const page = await client.history(room, { before: first, limit: 50 });
+  older = page.more;
+  const box = $("messages"), below = box.scrollHeight - box.scrollTop;
+  page.messages.forEach((m) => messages.set(m.seq, m));
+  drawMessages();
+  box.scrollTop = box.scrollHeight - below;
+}
+
+// Speaking.
+
+function compose({ reply, edit } = {}) {
+  replyTo = reply;
+  editing = edit;
+  const field = $("text");
+  field.value = edit?.text ?? "";
+  $("about").textContent = edit ? "You edit your message. Escape leaves it as it is." : reply ? `Reply to ${reply.sender}: ${reply.text.slice(0, 60)}` : "";
+  if (edit || reply) field.focus();
+}
+
+async function send() {
+  const text = $("text").value.trim();
+  if (!text || !room) return;
+  const [about, thread] = [editing, replyTo?.thread ?? replyTo?.seq];
+  compose();
+  client.typing(room, false);
+  typedAt = 0;
+  if (about) await client.call("edit", { room: room.id, seq: about.seq, text });
+  else await client.post(room, thread ? { text, thread } : { text });
+}
+
+function hear(s) {
+  if (s.user === client.user) return;
+  clearTimeout(typists.get(s.user));
+  typists.delete(s.user);
+  if (s.typing) typists.set(s.user, setTimeout(() => { typists.delete(s.user); drawTypists(); }, 5000));
+  drawTypists();
+}
+
+function drawTypists() {
+  const who = [...typists.keys()];
+  $("typing").textContent = who.length ? `${who.join(", ")} ${who.length === 1 ? "is" : "are"} typing…` : "";
+}
+
+async function presence() {
+  const { users } = await client.call("presence", { room: room.id });
+  const here = users.filter((u) => u.online).map((u) => u.user);
+  $("here").textContent = here.length ? `Here: ${here.join(", ")}` : "";
+}
+
+async function search(query) {
+  if (!query) { $("found").hidden = true; return; }
+  const { messages: found } = await client.call("search", { query, limit: 20 });
+  $("found").replaceChildren(make("h3", { textContent: found.length ? `Found ${found.length}` : "Nothing found. Try another word." }),
+    make("ul", {}, ...found.map((m) => make("li", {}, make("strong", { textContent: `${m.sender}: ` }), m.text))));
+  $("found").hidden = false;
+}
+
+// The start.
+
+async function start() {
+  say("Connecting…");
+  client = await connect({ servers: root.dataset.servers, user: root.dataset.user, token, name: "console chat" });
+  say("Connected");
+  client.on("status", () => say(client.connected ? "Connected" : "Connection lost; trying again…", !client.connected));
+  client.stopped.addEventListener("abort", () => {
+    const why = client.stopped.reason;
+    say(why?.code === "revoked" ? `Thrown out: ${why.message}` : "The connection has ended. Load the page again.", true);
+    $("form").querySelectorAll("textarea, button").forEach((e) => { e.disabled = true; });
+  });
+  client.on("notice", (n) => {
+    if (n.what === "unread" && rooms.has(n.room)) {
+      rooms.get(n.room).unread = room?.id === n.room && !document.hidden ? 0 : n.unread;
+      drawRooms();
+    }
+    if (["invited", "removed", "rights", "mention"].includes(n.what)) attempt(loadRooms);
+    if (n.what === "refused") say(`Not accepted: ${n.code}`, true);
+  });
+  await loadRooms();
+  const first = rooms.get("lobby") ?? [...rooms.values()][0];
+  if (first) await open(first.id);
+  else say("You are in no room yet: find one at the left.");
+}
+
+$("find").addEventListener("input", () => attempt(loadRooms));
+$("form").addEventListener("submit", (e) => { e.preventDefault(); attempt(send); });
+$("text").addEventListener("keydown", (e) => {
+  if (e.key === "Enter" && !e.shiftKey) { e.preventDefault(); attempt(send); }
+  if (e.key === "Escape") compose();
+});
+$("text").addEventListener("input", () => {
+  if (client && room && Date.now() - typedAt > 3000) { typedAt = Date.now(); client.typing(room, true); }
+});
+$("search").addEventListener("submit", (e) => { e.preventDefault(); attempt(() => search(e.target.q.value.trim())); });
+$("messages").addEventListener("scroll", () => { if ($("messages").scrollTop === 0 && older) { older = false; attempt(earlier); } });
+document.addEventListener("visibilitychange", () => { if (!document.hidden && room && messages.size) seen(Math.max(...messages.keys())); });
+attempt(start);
