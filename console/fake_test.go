@@ -69,7 +69,7 @@ type fake struct {
 	items int // how many items lists have
 }
 
-func newFake(t *testing.T) *fake {
+func newFake(t testing.TB) *fake {
 	t.Helper()
 	keys, err := tenant.NewService(tenant.Config{Store: keyStore{}, Accounts: unused{}, Streams: unused{}, Passwords: unused{}})
 	if err != nil {

@@ -58,7 +58,7 @@ func (stand) Matches(_ context.Context, p, hash tenant.Secret) (bool, error) {
 
 // A site is the web console on a port, over a real database.
 type site struct {
-	t      *testing.T
+	t      testing.TB
 	url    string
 	pool   *pgxpool.Pool
 	people *tenant.People
@@ -67,7 +67,7 @@ type site struct {
 	log    *logBuffer
 }
 
-func newSite(t *testing.T, policy tenant.SignUp) *site {
+func newSite(t testing.TB, policy tenant.SignUp) *site {
 	t.Helper()
 	s := &site{t: t, pool: pgtest.NewPool(t), log: &logBuffer{}}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
@@ -218,7 +218,7 @@ func (s *site) owner(id string) *surfer {
 var onceWord = regexp.MustCompile(`name="once" value="([^"]+)"`)
 
 // onceOf is the word that makes the first form of a page count once.
-func onceOf(t *testing.T, page reply) string {
+func onceOf(t testing.TB, page reply) string {
 	t.Helper()
 	m := onceWord.FindStringSubmatch(page.body)
 	if m == nil {

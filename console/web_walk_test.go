@@ -48,7 +48,7 @@ type town struct {
 	path *strings.Replacer // fills the things of acme into paths
 }
 
-func newTown(t *testing.T) *town {
+func newTown(t testing.TB) *town {
 	t.Helper()
 	s := newSite(t, tenant.SignUpOpen)
 	c := t.Context()

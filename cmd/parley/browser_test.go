@@ -238,3 +238,77 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 	w.says(".note.good", "alice is out")
 	w.look("user-revoked", "")
 }
+
+func TestTwoTalkInTheBrowserAndOneIsThrownOut(t *testing.T) {
+	s := serve(t)
+	browser := chromium(t)
+	w := s.window(browser)
+	w.signUp()
+	w.open("/tenants/new")
+	w.fill("name", "Acme")
+	w.send("article button[type=submit]")
+
+	alice := &window{Page: w.same(browser), t: t, s: s}
+	bob := &window{Page: w.same(browser), t: t, s: s}
+	alice.open("/t/acme/chat?as=alice")
+	bob.open("/t/acme/chat?as=bob")
+	for _, who := range []*window{alice, bob} {
+		who.says("[data-part=title]", "Lobby")
+		who.says("[data-part=status]", "Connected")
+	}
+	alice.front()
+	alice.must(alice.find("[data-part=text]").Input("Hello **bob** <img src=x onerror=alert(1)>"))
+	bob.says("[data-part=typing]", "alice is typing")
+	alice.must(alice.find("[data-part=form] button").Click(proto.InputMouseButtonLeft, 1))
+	bob.says("[data-part=messages] strong", "bob")
+	bob.says("[data-part=messages] p", "<img src=x")
+
+	bob.front()
+	bob.must(bob.click(`[data-part=messages] li:last-child button.offer`, "👍"))
+	alice.says("[data-part=messages] button.given", "👍 1")
+	alice.front()
+	alice.must(alice.click(`[data-part=messages] li:last-child button.offer`, "Edit"))
+	alice.must(alice.find("[data-part=text]").SelectAllText())
+	alice.must(alice.find("[data-part=text]").Input("Hello again"))
+	alice.must(alice.find("[data-part=form] button").Click(proto.InputMouseButtonLeft, 1))
+	bob.says("[data-part=messages] p", "Hello again")
+	bob.says("[data-part=messages] .by", "edited")
+	bob.front()
+	bob.look("chat", "")
+
+	w.front()
+	w.open("/t/acme/users/bob")
+	w.says("#connections", "token")
+	w.fill("reason", "left the company")
+	w.send("button.danger")
+	w.says(".note.good", "bob is out: 1 connection closed in")
+	bob.says("[data-part=status]", "Thrown out")
+	w.look("user-revoked", "")
+}
+
+// front brings the window before the others: those behind do not draw, and don't take what is typed.
+func (w *window) front() {
+	w.t.Helper()
+	_, err := w.Activate()
+	w.must(err)
+}
+
+// same opens another window with this one's cookies.
+func (w *window) same(b *rod.Browser) *rod.Page {
+	w.t.Helper()
+	own := *b
+	own.BrowserContextID = w.Browser().BrowserContextID
+	p, err := own.Page(proto.TargetCreateTarget{URL: "about:blank"})
+	w.must(err)
+	return p.Timeout(4 * patience)
+}
+
+// click clicks an element whose text has a part, as a script would: it shows only while the mouse is over it.
+func (w *window) click(selector, part string) error {
+	e, err := w.Timeout(patience).ElementR(selector, part)
+	if err != nil {
+		return fmt.Errorf("look for %q in %s: %w", part, selector, err)
+	}
+	_, err = e.CancelTimeout().Eval(`() => this.click()`)
+	return err
+}
