@@ -251,7 +251,9 @@ async function start() {
   say("Connecting…");
   client = await connect({ servers: root.dataset.servers, user: root.dataset.user, token, name: "console chat" });
   say("Connected");
-  client.on("status", () => say(client.connected ? "Connected" : "Connection lost; trying again…", !client.connected));
+  client.on("status", () => {
+    if (!client.stopped.aborted) say(client.connected ? "Connected" : "Connection lost; trying again…", !client.connected);
+  });
   client.stopped.addEventListener("abort", () => {
     const why = client.stopped.reason;
     say(why?.code === "revoked" ? `Thrown out: ${why.message}` : "The connection has ended. Load the page again.", true);
