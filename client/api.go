@@ -29,30 +29,38 @@ func (c *Client) Call(ctx context.Context, op string, request, answer any) error
 // call asks the chat service for an operation and decodes the answer into out, which
 // may be nil. A reconnection in the middle is no failure: all operations may be repeated.
 func (c *Client) call(ctx context.Context, op string, body, out any) error {
+	_, err := c.repeat(ctx, op, body, out)
+	return err
+}
+
+// repeat is call, and tells whether it asked more than once: an answer may then be about
+// what an earlier attempt did.
+func (c *Client) repeat(ctx context.Context, op string, body, out any) (repeated bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	raw, err := json.Marshal(body)
 	if err != nil {
-		return fmt.Errorf("%s: encode: %w", op, err)
+		return false, fmt.Errorf("%s: encode: %w", op, err)
 	}
 	for {
 		answer, err := c.ask(ctx, op, raw)
 		switch {
 		case err == nil:
-			return decodeAnswer(op, answer, out)
+			return repeated, decodeAnswer(op, answer, out)
 		case errors.Is(err, nats.ErrNoResponders):
-			return newError(tenant.CodeUnavailable, err, "the chat service is not there")
+			return repeated, newError(tenant.CodeUnavailable, err, "the chat service is not there")
 		case c.Err() != nil:
-			return c.Err()
+			return repeated, c.Err()
 		case ctx.Err() != nil:
-			return newError(tenant.CodeUnavailable, ctx.Err(), "no answer to %s in time", op)
+			return repeated, newError(tenant.CodeUnavailable, ctx.Err(), "no answer to %s in time", op)
 		case errors.Is(err, nats.ErrMaxPayload):
-			return newError(tenant.CodeTooLarge, err, "the request is too large")
+			return repeated, newError(tenant.CodeTooLarge, err, "the request is too large")
 		}
 		// Cut off by a reconnection, or lost: once more on a connection that is up.
 		if err := c.waitConnected(ctx); err != nil {
-			return newError(tenant.CodeUnavailable, err, "no connection for %s", op)
+			return repeated, newError(tenant.CodeUnavailable, err, "no connection for %s", op)
 		}
+		repeated = true
 		wait(ctx, repeatPause) // nats.go may say that it is connected a moment longer than it is
 	}
 }

@@ -60,10 +60,9 @@ func isFinal(err error) bool {
 	return true
 }
 
-// isForbidden reports whether the user himself, and no room of his, is refused.
-func isForbidden(err error) bool {
+func isCode(err error, code tenant.Code) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Code == tenant.CodeForbidden
+	return errors.As(err, &e) && e.Code == code
 }
 
 // isRefusal reports whether err is the server's no to a connection.

@@ -116,10 +116,17 @@ func (c *Client) Direct(ctx context.Context, user string) (Room, error) {
 
 // enter runs an operation after which the user is in a room, and reads the room as it is for him then.
 func (c *Client) enter(ctx context.Context, op string, body any, id string) (Room, error) {
-	if err := c.call(ctx, op, body, nil); err != nil {
+	repeated, err := c.repeat(ctx, op, body, nil)
+	// New rights cut the connection, perhaps before the answer: what was made then is there already.
+	made := repeated && isCode(err, tenant.CodeConflict)
+	if err != nil && !made {
 		return Room{}, err
 	}
-	return c.Room(ctx, id)
+	r, errRoom := c.Room(ctx, id)
+	if made && r.Role != tenant.RoleOwner {
+		return Room{}, err
+	}
+	return r, errRoom
 }
 
 // Leave ends the user's membership of a room.

@@ -124,7 +124,7 @@ func (j *joiner) read(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 		p.messages, p.more, p.err = j.l.c.History(ctx, j.l.room, q)
-		if isForbidden(p.err) {
+		if isCode(p.err, tenant.CodeForbidden) {
 			// A revoked user is refused before he is told why: the notice is on its way.
 			wait(ctx, 2*kickWait)
 		}

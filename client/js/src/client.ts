@@ -160,7 +160,15 @@ export class Client {
   async create(n: NewRoom): Promise<Room> {
     checkRoomId(n.id);
     const { id: room, ...rest } = n;
-    await this.call("create", { room, ...rest });
+    try {
+      await this.call("create", { room, ...rest });
+    } catch (e) {
+      // New rights cut the connection, perhaps before the answer: what was made then is there already.
+      const made = e instanceof ParleyError && e.code === "conflict" && e.repeated;
+      if (!made || (await this.room(room)).role !== "owner") {
+        throw e;
+      }
+    }
     return this.#entered(room);
   }
 

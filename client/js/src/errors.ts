@@ -24,6 +24,8 @@ export class ParleyError extends Error {
   readonly code: Code;
   /** What is wrong with each field of a request, where code is "invalid". */
   readonly fields: Record<string, string>;
+  /** Set where the request was asked more than once: the answer may be about what an earlier attempt did. */
+  repeated = false;
 
   constructor(code: Code, message: string, options: { cause?: unknown; fields?: Record<string, string> } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

@@ -304,7 +304,7 @@ export class Link {
   async call(op: string, body: object, signal?: AbortSignal): Promise<Json> {
     const raw = JSON.stringify(body);
     const late = AbortSignal.timeout(callTimeout);
-    for (;;) {
+    for (let repeated = false; ; repeated = true) {
       try {
         await this.connected(signal, late);
         const m = await this.request(subject.api(this.user, op), raw, attemptTimeout, undefined, signal, late);
@@ -322,6 +322,7 @@ export class Link {
           throw new ParleyError("too_large", "the request is too large", { cause: e });
         }
         if (e instanceof ParleyError) {
+          e.repeated = repeated;
           throw e;
         }
       }
