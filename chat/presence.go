@@ -304,14 +304,18 @@ const (
 	sqlPresences = `SELECT ` + sqlPresenceColumns + ` FROM tenants t JOIN users u USING (tenant_id)` + sqlPresenceJoins + `
 		WHERE t.account = $1 AND u.user_id = ANY ($2)`
 	sqlRoomPresences = `SELECT ` + sqlPresenceColumns + ` FROM members m JOIN users u USING (tenant_id, user_id)` + sqlPresenceJoins + `
-		WHERE m.room_pk = $2 AND m.tenant_id = $3 AND m.state = 'joined' AND u.status = 'active'
+		WHERE m.room_pk = $2 AND m.tenant_id = $3 AND m.state = 'joined' AND u.status = 'active'` + sqlNotBlocked + `
 		ORDER BY s.since IS NULL, p.last_seen DESC NULLS LAST, u.user_id LIMIT $4`
+	// Of two one of whom has blocked the other, neither sees whether the other is there. $1 to $4 are the queries' own.
+	sqlNotBlocked = ` AND NOT EXISTS (SELECT FROM blocks b WHERE b.tenant_id = u.tenant_id
+		AND (b.user_id = $5 AND b.blocked_id = u.user_id OR b.user_id = u.user_id AND b.blocked_id = $5))`
+	sqlInBlocks = `SELECT EXISTS (SELECT FROM blocks WHERE tenant_id = $1 AND (user_id = $2 OR blocked_id = $2))`
 	// Others are seen by those who can read a room that they joined.
 	sqlVisiblePresences = `SELECT ` + sqlPresenceColumns + ` FROM users u` + sqlPresenceJoins + `
 		WHERE u.tenant_id = $2 AND u.status = 'active' AND u.user_id = ANY ($4) AND (u.user_id = $3 OR EXISTS (
 			SELECT FROM members m JOIN rooms r USING (room_pk) LEFT JOIN members mine ON mine.room_pk = m.room_pk AND mine.tenant_id = $2 AND mine.user_id = $3
 			WHERE m.tenant_id = $2 AND m.user_id = u.user_id AND m.state = 'joined' AND r.state <> 'deleted'
-				AND (mine.state = 'joined' OR r.tenant_id = $2 AND r.kind IN ('open', 'announce') AND mine.state IS DISTINCT FROM 'banned')))
+				AND (mine.state = 'joined' OR r.tenant_id = $2 AND r.kind IN ('open', 'announce') AND mine.state IS DISTINCT FROM 'banned')))` + sqlNotBlocked + `
 		ORDER BY u.user_id`
 )
 
@@ -383,8 +387,16 @@ func (c *Chat) lookAt(ctx context.Context, who caller, q presenceRequest) (strin
 		if err != nil {
 			return "", nil, err
 		}
-		users, err := c.queryPresences(ctx, sqlRoomPresences, who.account, room.pk, who.tenant, maxWatched)
-		return "room " + string(room.id), users, err
+		users, err := c.queryPresences(ctx, sqlRoomPresences, who.account, room.pk, who.tenant, maxWatched, who.user)
+		if err != nil {
+			return "", nil, err
+		}
+		name := "room " + string(room.id)
+		var alone bool // not all members are to be told to him, so that he shares his list with nobody
+		if err = c.pool.QueryRow(ctx, sqlInBlocks, who.tenant, who.user).Scan(&alone); alone {
+			name += " of " + string(who.user)
+		}
+		return name, users, fromDB(err)
 	}
 	if len(q.Users) > maxPresences {
 		return "", nil, tenant.Invalid("users", "must be at most 1,000")
@@ -397,7 +409,7 @@ func (c *Chat) lookAt(ctx context.Context, who caller, q presenceRequest) (strin
 		}
 		list[i] = u
 	}
-	users, err := c.queryPresences(ctx, sqlVisiblePresences, who.account, who.tenant, who.user, list)
+	users, err := c.queryPresences(ctx, sqlVisiblePresences, who.account, who.tenant, who.user, list, who.user)
 	return "users of " + string(who.user), users, err
 }
 

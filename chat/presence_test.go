@@ -139,6 +139,16 @@ func TestPresenceIsSeenByThoseWhoShareARoom(t *testing.T) {
 	if answer, raw := s.ask("alice", "presence", `{"users":["bob"]}`); !reflect.DeepEqual(seats(answer), []string{"bob!"}) {
 		t.Errorf("back again: got %s", raw)
 	}
+	// Of two one of whom has blocked the other, neither sees the other.
+	s.exec(`INSERT INTO blocks (tenant_id, user_id, blocked_id, since) VALUES ('acme', 'bob', 'alice', now())`)
+	for user, other := range map[string]string{"alice": "bob", "bob": "alice"} {
+		for _, body := range []string{`{"room":"club"}`, `{"users":["alice","bob"]}`} {
+			if answer, raw := s.ask(user, "presence", body); len(seats(answer)) != 1 || strings.Contains(raw, `"user":"`+other) {
+				t.Errorf("%s asks %s: got %s, want nothing of %s", user, body, raw, other)
+			}
+		}
+	}
+	s.exec(`DELETE FROM blocks`)
 	s.online(false, "bob")
 	s.exec(`INSERT INTO presence (tenant_id, user_id, last_seen) VALUES ('acme', 'bob', '2026-01-02T03:04:05Z')
 		ON CONFLICT (tenant_id, user_id) DO UPDATE SET last_seen = excluded.last_seen`)

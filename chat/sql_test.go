@@ -16,7 +16,7 @@ import (
 
 // sqlFragments are parts of statements, and no statements.
 var sqlFragments = map[string]bool{"sqlMessageColumns": true, "sqlMessageBounds": true, "sqlSearchMessages": true, "sqlRoomViewColumns": true, "sqlRoomViewJoins": true,
-	"sqlPresenceColumns": true, "sqlPresenceJoins": true}
+	"sqlNotBlocked": true, "sqlPresenceColumns": true, "sqlPresenceJoins": true}
 
 func TestPostgresPreparesEveryStatement(t *testing.T) {
 	t.Parallel()
