@@ -162,11 +162,11 @@ const (
 	sqlTaken = `SELECT coalesce(max(x.seq), 0) FROM rooms r CROSS JOIN LATERAL (
 			SELECT m.seq FROM messages m WHERE m.room_pk = r.room_pk AND m.seq < $3 AND NOT m.purged
 			ORDER BY m.seq DESC LIMIT 1) x
-		WHERE r.tenant_id = $1 AND r.class = $2 AND r.kind <> 'shared' AND r.state <> 'deleted'`
+		WHERE r.tenant_id = $1 AND r.class = $2 AND r.state <> 'deleted'`
 	// Below 2^50 are imported messages, which no stream ever had: age alone removes them.
 	sqlTrim = `WITH old AS (
 			SELECT m.room_pk, m.seq FROM rooms r JOIN messages m USING (room_pk)
-			WHERE r.tenant_id = $1 AND r.class = $2 AND r.kind <> 'shared' AND m.seq < $3 AND (m.seq <= $4 AND m.seq >= 1::bigint << 50 OR m.at < $5)
+			WHERE r.tenant_id = $1 AND r.class = $2 AND m.seq < $3 AND (m.seq <= $4 AND m.seq >= 1::bigint << 50 OR m.at < $5)
 			ORDER BY m.room_pk, m.seq LIMIT $6
 		), gone AS (
 			DELETE FROM messages m USING old WHERE m.room_pk = old.room_pk AND m.seq = old.seq RETURNING m.room_pk, m.n

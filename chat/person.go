@@ -29,7 +29,7 @@ const (
 		FROM (SELECT room_pk, thread, count(*) AS replies FROM unnest($1::bigint[], $2::bigint[]) AS r (room_pk, thread) GROUP BY 1, 2) c
 		WHERE m.room_pk = c.room_pk AND m.seq = c.thread`
 	sqlCountErased   = `UPDATE person_erasures SET messages = messages + $3 WHERE tenant_id = $1 AND user_id = $2`
-	sqlErasuresLeft  = `SELECT count(*) FROM erasures WHERE stream = ANY ($1)`
+	sqlErasuresLeft  = `SELECT count(*) FROM streams s JOIN erasures e USING (stream) WHERE s.tenant_id = $1`
 	sqlFinishErasure = `UPDATE person_erasures SET finished_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND finished_at IS NULL`
 )
 
@@ -58,12 +58,8 @@ func (c *Chat) ErasePerson(ctx context.Context, id tenant.TenantID, u tenant.Use
 	if p := c.leading.Load(); p != nil {
 		p.purge.wake()
 	}
-	var streams []string
-	for _, class := range tenant.Classes {
-		streams = append(streams, subject.Stream(account, class))
-	}
 	var left int64
-	if err = c.pool.QueryRow(ctx, sqlErasuresLeft, streams).Scan(&left); err != nil || left > 0 {
+	if err = c.pool.QueryRow(ctx, sqlErasuresLeft, id).Scan(&left); err != nil || left > 0 {
 		return false, fromDB(err)
 	}
 	_, err = c.pool.Exec(ctx, sqlFinishErasure, id, u, c.now())
