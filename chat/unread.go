@@ -24,6 +24,10 @@ type roomView struct {
 	Read     uint64        `json:"read"`     // sequence of the newest that he read
 	First    uint64        `json:"first_unread,omitzero"`
 	Notify   notifyLevel   `json:"notify,omitzero"` // what he wants to be told; absent: all
+	// Of shared rooms: what stands for the room in subjects, and whose users post there, by
+	// the account that stands before their ids.
+	Address tenant.RoomID              `json:"address,omitzero"`
+	Tenants map[string]tenant.TenantID `json:"tenants,omitzero"`
 }
 
 const (
@@ -39,7 +43,10 @@ const (
 		CASE WHEN h.last_n > b.n THEN (
 			SELECT f.seq FROM messages f WHERE f.room_pk = r.room_pk AND f.seq > coalesce(p.seq, 0) AND f.n > b.n AND f.deleted_at IS NULL
 			ORDER BY f.seq LIMIT 1) END,
-		coalesce(l.level, '')`
+		coalesce(l.level, ''), r.address,
+		CASE WHEN r.kind = 'shared' THEN (
+			SELECT jsonb_object_agg(t.account, t.tenant_id) FROM tenants t WHERE t.tenant_id = r.tenant_id
+				OR t.tenant_id IN (SELECT guest FROM shares WHERE room_pk = r.room_pk AND status = 'accepted')) END`
 	sqlRoomViewJoins = `
 		LEFT JOIN room_heads h ON h.room_pk = r.room_pk
 		LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = $2 AND p.tenant_id = $1
@@ -74,7 +81,7 @@ func scanRoomView(row pgx.CollectableRow) (roomView, error) {
 	var state tenant.MemberState
 	var lastN, readN, deleted int64
 	var first *uint64
-	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &lastN, &readN, &v.Last, &v.Read, &v.Mentions, &deleted, &first, &v.Notify)
+	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &lastN, &readN, &v.Last, &v.Read, &v.Mentions, &deleted, &first, &v.Notify, &v.Address, &v.Tenants)
 	if state != tenant.Joined {
 		v.Role = ""
 	}

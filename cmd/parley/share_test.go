@@ -134,6 +134,10 @@ func TestTwoTenantsTalkAndAThirdHearsNothing(t *testing.T) {
 	if rooms := zed.ask("rooms", `{}`)["rooms"].([]any); len(rooms) != 1 || rooms[0].(map[string]any)["id"] != string(n.share.Room) {
 		t.Errorf("the guest's rooms: got %v, want the shared one by its address", rooms)
 	}
+	room, _ := zed.ask("rooms", `{}`)["rooms"].([]any)[0].(map[string]any)
+	if tenants, _ := room["tenants"].(map[string]any); room["address"] != string(n.share.Room) || tenants[n.acme] != "acme" || tenants[n.beta] != "beta" || len(tenants) != 2 {
+		t.Errorf("the guest's room: got %v, want its address and both accounts", room)
+	}
 	if got := zed.ask("history", fmt.Sprintf(`{"room":%q}`, n.share.Room)); got["ok"] != true || len(got["messages"].([]any)) < 2 {
 		t.Errorf("the guest's history: got %v", got)
 	}
