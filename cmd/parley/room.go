@@ -46,6 +46,9 @@ type roomAnswer struct {
 func (r roomAnswer) print(w io.Writer) {
 	fmt.Fprintf(w, "id       %s\ntitle    %s\nkind     %s\nclass    %s\nstate    %s\nhistory  %s\nslow     %d s\nmembers  %d\n",
 		r.Room.ID, r.Room.Title, r.Room.Kind, r.Room.Class, r.Room.State, r.Room.History, r.Room.SlowSeconds, r.Room.Members)
+	if r.Room.Address != "" {
+		fmt.Fprintf(w, "address  %s\n", r.Room.Address)
+	}
 }
 
 // send calls a path of the room and shows the room that it answers.
