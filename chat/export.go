@@ -2,7 +2,9 @@ package chat
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -136,6 +138,45 @@ func (c *Chat) exportMine(ctx context.Context, r exportRoom, u tenant.UserID, li
 			after = m.Seq
 		}
 		n = len(mine)
+	}
+	return nil
+}
+
+const sqlExportHeld = `SELECT held_id, seq, sender, sender_name, at, text, coalesce(thread, 0), mentions, attachments, data, event, kept_at
+	FROM held_messages WHERE tenant_id = $1 AND room_id = $2 AND held_id > $3 ORDER BY held_id LIMIT $4`
+
+// A heldMessage is a line of what a hold keeps: a message, or an event, as it was before it was taken or changed.
+type heldMessage struct {
+	ID          int64           `json:"id"` // the order in which they were lost
+	Seq         uint64          `json:"seq"`
+	Sender      string          `json:"sender"`
+	SenderName  string          `json:"sender_name,omitzero"`
+	Time        time.Time       `json:"time"`
+	Text        string          `json:"text"`
+	Thread      uint64          `json:"thread,omitzero"`
+	Mentions    []string        `json:"mentions,omitzero"`
+	Attachments json.RawMessage `json:"attachments,omitzero"`
+	Data        json.RawMessage `json:"data,omitzero"`
+	Event       json.RawMessage `json:"event,omitzero"`
+	LostAt      time.Time       `json:"lost_at"`
+}
+
+// ExportHeld gives what the holds of a room keep, beside what the room still has, to line. The room may be deleted.
+func (c *Chat) ExportHeld(ctx context.Context, t tenant.TenantID, r tenant.RoomID, after int64, line func(v any) error) error {
+	for n := exportPage; n == exportPage; {
+		rows, err := c.pool.Query(ctx, sqlExportHeld, t, r, after, exportPage)
+		held, err := collect(rows, err, pgx.RowToStructByPos[heldMessage])
+		if err != nil {
+			return fmt.Errorf("export what is held of %s: %w", r, err)
+		}
+		for _, h := range held {
+			h.Time, h.LostAt = h.Time.UTC(), h.LostAt.UTC()
+			if err = line(h); err != nil {
+				return err
+			}
+			after = h.ID
+		}
+		n = len(held)
 	}
 	return nil
 }

@@ -151,6 +151,10 @@ func TestHoldKeepsWhatIsLost(t *testing.T) {
 	if !slices.ContainsFunc(got, func(h string) bool { return strings.HasSuffix(h, ": of alice") }) {
 		t.Errorf("got %q, want what alice said among them", got)
 	}
+	var lines int
+	if err = s.chat.ExportHeld(s.ctx(), "acme", "town", 0, func(any) error { lines++; return nil }); err != nil || lines != len(got) {
+		t.Errorf("exported: got %d lines, %v, want %d", lines, err, len(got))
+	}
 	if got = s.held("hall"); len(got) > 0 {
 		t.Errorf("a room without a hold: got %q", got)
 	}

@@ -63,3 +63,10 @@ func (m fakeMessages) ImportRoom(ctx context.Context, _ tenant.TenantID, r tenan
 	}
 	return tenant.Imported{Imported: bytes.Count(lines, []byte("\n")), Line: from}, m.f.did(ctx, "import-room")
 }
+
+func (m fakeMessages) ExportHeld(_ context.Context, _ tenant.TenantID, r tenant.RoomID, after int64, line func(v any) error) error {
+	if err := hasRoom(r); err != nil {
+		return err
+	}
+	return line(map[string]int64{"id": after + 7})
+}

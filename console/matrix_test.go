@@ -67,6 +67,7 @@ var matrix = map[string]rule{
 	"erase-user":            {tenant.ScopeAdmin, "", 202, `{"erasure":{"user":"alice","messages":0`},
 	"get-erasure":           {tenant.ScopeAdmin, "", 200, `{"erasure":{"user":"alice","messages":7`},
 	"export-room":           {tenant.ScopeRead, "", 200, `{"seq":7}`},
+	"export-held":           {tenant.ScopeAdmin, "", 200, `{"id":7}`},
 	"import-room":           {tenant.ScopeAdmin, "{}\n{}\n", 200, `{"imported":2,"doubles":0,"skipped":0,"line":1}`},
 	"export-user":           {tenant.ScopeAdmin, "", 200, `{"user":"alice"}`},
 	"get-usage":             {tenant.ScopeRead, "", 200, `"users":{"used":2,"limit":3}`},

@@ -59,6 +59,20 @@ func (c *console) exportRoom(ctx context.Context, in *exportQuery) (*huma.Stream
 	}), nil
 }
 
+type heldQuery struct {
+	After int64 `query:"after" minimum:"0" doc:"The last id of an export that broke off: what follows it comes"`
+}
+
+func (c *console) exportHeld(ctx context.Context, in *heldQuery) (*huma.StreamResponse, error) {
+	call := callOf(ctx)
+	if err := call.actor.Allow(tenant.ScopeAdmin, call.tenant); err != nil {
+		return nil, err
+	}
+	return c.stream(func(ctx context.Context, line func(any) error) error {
+		return c.messages.ExportHeld(ctx, call.tenant, call.room, in.After, line)
+	}), nil
+}
+
 func (c *console) exportUser(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
 	call := callOf(ctx)
 	if err := call.actor.Allow(tenant.ScopeAdmin, call.tenant); err != nil {

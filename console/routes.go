@@ -80,6 +80,7 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, get("get-erasure", ofUser+"/erase", "Tell how far the erasure of a user is"), c.getErasure)
 
 	huma.Register(api, operation("export-room", http.MethodGet, ofRoom+"/export", "Export a room's messages as NDJSON", []option{lines()}), c.exportRoom)
+	huma.Register(api, operation("export-held", http.MethodGet, ofRoom+"/held", "Export what the holds of a room keep as NDJSON", []option{lines()}), c.exportHeld)
 	huma.Register(api, post("import-room", ofRoom+"/import", "Import messages as NDJSON; a batch is imported whole or not at all", existing(), takesLines(), status(http.StatusOK)), c.importRoom)
 	huma.Register(api, operation("export-user", http.MethodGet, ofUser+"/export", "Export what is kept of a person as NDJSON", []option{lines()}), c.exportUser)
 	huma.Register(api, get("get-usage", ofTenant+"/usage", "Tell what a tenant uses of its limits, now and by day"), c.getUsage)

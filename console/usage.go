@@ -10,6 +10,7 @@ import (
 type Records interface {
 	Usage(ctx context.Context, t tenant.TenantID, days int) (tenant.Usage, []tenant.UsageDay, error)
 	ExportRoom(ctx context.Context, t tenant.TenantID, r tenant.RoomID, after uint64, line func(v any) error) error
+	ExportHeld(ctx context.Context, t tenant.TenantID, r tenant.RoomID, after int64, line func(v any) error) error
 	ExportUser(ctx context.Context, t tenant.TenantID, u tenant.UserID, line func(v any) error) error
 	ImportRoom(ctx context.Context, t tenant.TenantID, r tenant.RoomID, lines []byte, from int) (tenant.Imported, error)
 }

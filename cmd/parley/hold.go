@@ -12,9 +12,10 @@ import (
 
 // holdCmd is of a room where one is named, else of the whole tenant.
 type holdCmd struct {
-	Place holdPlaceCmd `cmd:"" help:"Keep a copy of whatever a tenant's rooms lose, or one room."`
-	Lift  holdLiftCmd  `cmd:"" help:"End a hold; what it alone kept goes for good."`
-	List  holdListCmd  `cmd:"" help:"List what is on hold."`
+	Place  holdPlaceCmd  `cmd:"" help:"Keep a copy of whatever a tenant's rooms lose, or one room."`
+	Lift   holdLiftCmd   `cmd:"" help:"End a hold; what it alone kept goes for good."`
+	Export holdExportCmd `cmd:"" help:"Export what the holds of a room keep as NDJSON."`
+	List   holdListCmd   `cmd:"" help:"List what is on hold."`
 }
 
 type holdPlaceCmd struct {
@@ -51,6 +52,15 @@ type holdLiftCmd struct {
 
 func (c *holdLiftCmd) Run(ctx context.Context, std streams) error {
 	return c.remove(ctx, std, "Lifted.", holdPath(c.Tenant, c.Room))
+}
+
+type holdExportCmd struct {
+	roomArg
+	File string `help:"Where to write; standard output when not given." placeholder:"FILE"`
+}
+
+func (c *holdExportCmd) Run(ctx context.Context, std streams) error {
+	return c.export(ctx, std, c.path("held"), c.File)
 }
 
 type holdListCmd struct{ tenantArg }
