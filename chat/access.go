@@ -93,6 +93,9 @@ func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u t
 	} else {
 		room.rights = tenant.RightsOf(room.kind, &m)
 	}
+	if u == "" {
+		room.rights = tenant.Rights{Read: true, Moderate: true}
+	}
 	if !room.rights.Moderate {
 		room.slow = time.Duration(slow) * time.Second
 	}

@@ -287,6 +287,43 @@ func TestThreadsAreOneDeepAndCounted(t *testing.T) {
 	}
 }
 
+func TestBackendsEditDeleteAndReact(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	club := s.room("club", tenant.Private, tenant.Std)
+	s.member("club", "alice", tenant.RoleMember, tenant.Joined)
+	s.member("club", "bob", tenant.RoleMember, tenant.Joined)
+	s.run(s.chat)
+	seq := s.post(club.by("alice"), "first")
+	if m, err := s.chat.EditMessage(s.ctx(), "acme", "club", "alice", seq, "second"); err != nil || m.Text != "second" {
+		t.Errorf("edit: got %+v, %v, want the new text", m, err)
+	}
+	if _, err := s.chat.EditMessage(s.ctx(), "acme", "club", "bob", seq, "third"); codeOf(err) != tenant.CodeForbidden {
+		t.Errorf("edit by another: got %v, want forbidden", err)
+	}
+	if m, err := s.chat.React(s.ctx(), "acme", "club", "bob", seq, "👍", false); err != nil || len(m.Reactions["👍"]) != 1 {
+		t.Errorf("react: got %+v, %v, want a reaction", m, err)
+	}
+	if _, err := s.chat.React(s.ctx(), "acme", "club", "rex", seq, "👍", false); codeOf(err) != tenant.CodeInvalid {
+		t.Errorf("react as a revoked user: got %v, want invalid", err)
+	}
+	if err := s.chat.DeleteMessage(s.ctx(), "acme", "club", "bob", seq); codeOf(err) != tenant.CodeForbidden {
+		t.Errorf("delete by another: got %v, want forbidden", err)
+	}
+	if err := s.chat.DeleteMessage(s.ctx(), "other", "club", "", seq); err == nil {
+		t.Error("another tenant deleted the message")
+	}
+	if m := s.one("club", seq); m.Text != "second" {
+		t.Errorf("got %+v, want it as it was", m)
+	}
+	if err := s.chat.DeleteMessage(s.ctx(), "acme", "club", "", seq); err != nil {
+		t.Errorf("delete by the tenant: got %v, want nil", err)
+	}
+	if m := s.one("club", seq); m.Deleted.IsZero() || m.Text != "" {
+		t.Errorf("got %+v, want a tombstone", m)
+	}
+}
+
 // A stream read again from its beginning gives the same: what events do depends on their order alone.
 func TestOneBatchFoldsLikeMany(t *testing.T) {
 	t.Parallel()

@@ -20,29 +20,31 @@ const (
 	searchRooms = 64
 )
 
-// Rows hold: room, seq and at of a hit; $1 query, $2 and $3 the rooms and since when each may be read, $4 limit.
+// $1 query, $2 the rooms that may be read, $3 and $4 those that may not be read from their beginning and since when, $5 limit.
 const (
 	sqlSearchRooms = `SELECT r.room_pk, CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END
 		FROM rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = r.tenant_id
 		LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = $2
 		WHERE r.tenant_id = $1 AND r.state <> 'deleted' AND ($2 = '' OR u.kind = 'service' AND r.kind <> 'direct'
 			OR m.state = 'joined' OR r.kind IN ('open', 'announce') AND m.state IS DISTINCT FROM 'banned')`
-	sqlSearchMessages = `
-		SELECT r.room_id, ` + sqlMessageColumns + `
-		FROM (SELECT h.room_pk, h.seq, h.at FROM hits h JOIN unnest($2::bigint[], $3::timestamptz[]) AS a (room_pk, since)
-			ON a.room_pk = h.room_pk AND (a.since IS NULL OR h.at >= a.since) ORDER BY h.at DESC, h.seq DESC LIMIT $4) h
-		JOIN messages m ON m.room_pk = h.room_pk AND m.seq = h.seq
-		JOIN rooms r ON r.room_pk = h.room_pk
+	// What is found is read from the newest on, so that it ends early where there is enough.
+	sqlSearchMayRead = ` WHERE words @@ $1::tsquery AND room_pk = ANY ($2::bigint[])
+		AND at >= coalesce(($4::timestamptz[])[array_position($3::bigint[], room_pk)], '-infinity')`
+	sqlSearchMessages = `SELECT r.room_id, ` + sqlMessageColumns + ` FROM hits h
+		JOIN messages m ON m.room_pk = h.room_pk AND m.seq = h.seq JOIN rooms r ON r.room_pk = h.room_pk
 		ORDER BY h.at DESC, h.seq DESC`
-	sqlSearchNewest = `WITH newest AS MATERIALIZED (
-			SELECT room_pk, seq, at, words FROM message_words WHERE scope = $5 ORDER BY at DESC LIMIT $6
-		), hits AS (SELECT * FROM newest WHERE words @@ $1::tsquery)` + sqlSearchMessages
-	sqlSearchNewestOfRoom = `WITH newest AS MATERIALIZED (
-			SELECT room_pk, seq, at, words FROM message_words WHERE room_pk = $5 ORDER BY seq DESC LIMIT $6
-		), hits AS (SELECT * FROM newest WHERE words @@ $1::tsquery)` + sqlSearchMessages
-	sqlSearchAll = `WITH hits AS MATERIALIZED (
-			SELECT room_pk, seq, at FROM message_words WHERE words @@ $1::tsquery LIMIT $5
-		)` + sqlSearchMessages
+	sqlSearchNewest = `WITH newest AS (
+			SELECT room_pk, seq, at, words FROM message_words WHERE scope = $6 ORDER BY at DESC LIMIT $7
+		), hits AS MATERIALIZED (SELECT room_pk, seq, at FROM newest` + sqlSearchMayRead + ` ORDER BY at DESC LIMIT $5)
+		` + sqlSearchMessages
+	sqlSearchNewestOfRoom = `WITH newest AS (
+			SELECT room_pk, seq, at, words FROM message_words WHERE room_pk = $6 ORDER BY seq DESC LIMIT $7
+		), hits AS MATERIALIZED (SELECT room_pk, seq, at FROM newest` + sqlSearchMayRead + ` ORDER BY seq DESC LIMIT $5)
+		` + sqlSearchMessages
+	sqlSearchAll = `WITH listed AS MATERIALIZED (
+			SELECT room_pk, seq, at, words FROM message_words WHERE words @@ $1::tsquery LIMIT $6
+		), hits AS (SELECT room_pk, seq, at FROM listed` + sqlSearchMayRead + ` ORDER BY at DESC, seq DESC LIMIT $5)
+		` + sqlSearchMessages
 )
 
 // Search finds messages for the tenant itself, or for one of its users, newest first.
@@ -66,14 +68,15 @@ func (c *Chat) Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 
 // A searched is what a search may look in.
 type searched struct {
-	rooms []int64
-	since []*time.Time // nil: all of it
-	room  seenRoom     // the one that was named
-	host  tenant.TenantID
+	rooms  []int64
+	joined []int64     // those of them that may not be read from their beginning
+	since  []time.Time // when that begins
+	room   seenRoom    // the one that was named
+	host   tenant.TenantID
 }
 
 // show puts what was found in the names of who looks. Without a named room all is his own tenant's.
-func (in searched) show(found []tenant.FoundMessage) []tenant.FoundMessage {
+func (in *searched) show(found []tenant.FoundMessage) []tenant.FoundMessage {
 	for i := range found {
 		if in.room.pk != 0 {
 			found[i].Room = in.room.id
@@ -81,6 +84,13 @@ func (in searched) show(found []tenant.FoundMessage) []tenant.FoundMessage {
 		}
 	}
 	return found
+}
+
+func (in *searched) add(room int64, since *time.Time) {
+	in.rooms = append(in.rooms, room)
+	if since != nil {
+		in.joined, in.since = append(in.joined, room), append(in.since, *since)
+	}
 }
 
 func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error) {
@@ -96,9 +106,9 @@ func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 	plain := s.tsquery(terms, nil)
 	// Twice as many, since not all of them need match to the letter.
 	limit := 2 * q.Limit
-	newest, args := sqlSearchNewest, []any{plain, in.rooms, in.since, limit, s.number, searchRecent}
+	newest, args := sqlSearchNewest, []any{plain, in.rooms, in.joined, in.since, limit, s.number, searchRecent}
 	if q.Room != "" {
-		newest, args[4] = sqlSearchNewestOfRoom, in.rooms[0]
+		newest, args[5] = sqlSearchNewestOfRoom, in.rooms[0]
 	}
 	all, err := c.found(ctx, terms, q.Limit, newest, args...)
 	if err != nil || len(all) == q.Limit {
@@ -107,7 +117,7 @@ func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 	if len(in.rooms) <= searchRooms {
 		plain = s.tsquery(terms, in.rooms)
 	}
-	all, err = c.found(ctx, terms, q.Limit, sqlSearchAll, plain, in.rooms, in.since, limit, searchHits)
+	all, err = c.found(ctx, terms, q.Limit, sqlSearchAll, plain, in.rooms, in.joined, in.since, limit, searchHits)
 	return in.show(all), err
 }
 
@@ -121,7 +131,9 @@ func (c *Chat) searchable(ctx context.Context, t tenant.TenantID, q tenant.Searc
 		if err == nil {
 			err = c.caughtUp(ctx, room.stream)
 		}
-		return searched{[]int64{room.pk}, []*time.Time{timeOrNil(room.since)}, room, room.host}, err
+		in := searched{room: room, host: room.host}
+		in.add(room.pk, timeOrNil(room.since))
+		return in, err
 	}
 	if err := c.allCaughtUp(ctx, t); err != nil {
 		return searched{}, err
@@ -134,7 +146,7 @@ func (c *Chat) searchable(ctx context.Context, t tenant.TenantID, q tenant.Searc
 	var pk int64
 	var since *time.Time
 	_, err = pgx.ForEachRow(rows, []any{&pk, &since}, func() error {
-		in.rooms, in.since = append(in.rooms, pk), append(in.since, since)
+		in.add(pk, since)
 		return nil
 	})
 	return in, fromDB(err)

@@ -369,6 +369,27 @@ func (m fakeMessages) Search(_ context.Context, _ tenant.TenantID, q tenant.Sear
 	return []tenant.FoundMessage{{Room: "lobby", Message: tenant.Message{Seq: 1}, Highlights: []tenant.TextPart{{Text: text, Hit: true}}}}, nil
 }
 
+func (m fakeMessages) EditMessage(ctx context.Context, _ tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, text string) (tenant.Message, error) {
+	if err := first(hasRoom(r), has(as)); err != nil {
+		return tenant.Message{}, err
+	}
+	return tenant.Message{Seq: seq, Text: text}, m.f.did(ctx, "edit-message")
+}
+
+func (m fakeMessages) DeleteMessage(ctx context.Context, _ tenant.TenantID, r tenant.RoomID, _ tenant.UserID, _ uint64) error {
+	if err := hasRoom(r); err != nil {
+		return err
+	}
+	return m.f.did(ctx, "delete-message")
+}
+
+func (m fakeMessages) React(ctx context.Context, _ tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, _ string, _ bool) (tenant.Message, error) {
+	if err := first(hasRoom(r), has(as)); err != nil {
+		return tenant.Message{}, err
+	}
+	return tenant.Message{Seq: seq}, m.f.did(ctx, "react-to-message")
+}
+
 func (m fakeMessages) Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, p tenant.PostRequest) (uint64, error) {
 	if err := first(hasRoom(r), has(as)); err != nil {
 		return 0, err

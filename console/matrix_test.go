@@ -78,6 +78,9 @@ var matrix = map[string]rule{
 	"accept-share":          {tenant.ScopeAdmin, "", 200, `"status":"accepted"`},
 	"decline-share":         {tenant.ScopeAdmin, "", 200, `"status":"declined"`},
 	"end-share":             {tenant.ScopeAdmin, "", 204, ""},
+	"edit-message":          {tenant.ScopeChat, `{"as":"alice","text":"hi"}`, 200, `{"message":{"seq":7,`},
+	"react-to-message":      {tenant.ScopeChat, `{"as":"alice","emoji":"👍"}`, 200, `{"message":{"seq":7,`},
+	"delete-message":        {tenant.ScopeAdmin, "", 204, ""},
 	"list-audit":            {tenant.ScopeRead, "", 200, `{"audit":[],"more":false}`},
 	"list-refusals":         {tenant.ScopeRead, "", 200, `{"refusals":[],"more":false}`},
 }
@@ -96,7 +99,7 @@ func operations(api huma.API) map[string]*huma.Operation {
 
 // fill puts ids into a path; a key is the one that there is, or none.
 func fill(path, tenant, user, room string) string {
-	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room, "{key}", "kkkkkkkkkkkk",
+	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room, "{key}", "kkkkkkkkkkkk", "{seq}", "7",
 		"{nkey}", "U"+strings.Repeat("A", 55), "{token}", "T1", "{share}", theShare.ID).Replace(path)
 }
 

@@ -17,6 +17,9 @@ type Messages interface {
 	History(ctx context.Context, t tenant.TenantID, r tenant.RoomID, q tenant.HistoryQuery) (tenant.HistoryPage, error)
 	Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error)
 	Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, m tenant.PostRequest) (seq uint64, err error)
+	EditMessage(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, text string) (tenant.Message, error)
+	DeleteMessage(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64) error
+	React(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, emoji string, remove bool) (tenant.Message, error)
 }
 
 type historyQuery struct {

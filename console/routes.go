@@ -70,6 +70,9 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, get("list-messages", ofRoom+"/messages", "Read a room's messages"), c.listMessages)
 	huma.Register(api, get("search-messages", ofTenant+"/search", "Search the messages of a tenant"), c.searchMessages)
 	huma.Register(api, post("post-message", ofRoom+"/messages", "Post a message as a user", existing()), c.postMessage)
+	huma.Register(api, patch("edit-message", ofRoom+"/messages/{seq}", "Edit a message as its author", existing()), c.editMessage)
+	huma.Register(api, remove("delete-message", ofRoom+"/messages/{seq}", "Delete a message: a tombstone stays"), c.deleteMessage)
+	huma.Register(api, post("react-to-message", ofRoom+"/messages/{seq}/reactions", "React to a message as a user", existing(), status(http.StatusOK)), c.reactToMessage)
 
 	huma.Register(api, put("place-tenant-hold", ofTenant+"/hold", "Keep a copy of whatever the rooms of a tenant lose, until the hold is lifted"), c.placeHold)
 	huma.Register(api, remove("lift-tenant-hold", ofTenant+"/hold", "Lift the tenant's hold; the copies that no other covers go"), c.liftHold)
