@@ -68,6 +68,10 @@ test/fuzz: go deps ## run each fuzz target for FUZZTIME
 bench: go deps ## measure Parley beside a bare nats-server (docs/BENCHMARKS.md); ARGS="-short" is quick
 	$(GO) run ./internal/bench $(ARGS)
 
+.PHONY: bench/search
+bench/search: go deps ## measure searches in a million messages (docs/BENCHMARKS.md)
+	$(GO) test -run '^$$' -bench 'Search$$' -benchtime 520x -timeout 30m ./chat
+
 # golangci-lint takes minutes to build, once. As a program of its own it can't raise the versions in go.mod.
 $(GOLANGCI): | go
 	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION)
