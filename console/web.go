@@ -200,7 +200,9 @@ func (w *web) answer(out http.ResponseWriter, q *request, rt route) error {
 // sameOrigin refuses what another site had the browser send. Browsers say where a POST comes
 // from; what does not say so has no business with cookies.
 func (w *web) sameOrigin(r *http.Request) error {
-	if r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" || w.origins.Check(r) != nil {
+	from := r.Header.Get("Sec-Fetch-Site")
+	foreign := from != "" && from != "same-origin" && from != "none"
+	if foreign || from == "" && r.Header.Get("Origin") == "" || w.origins.Check(r) != nil {
 		return tenant.Errorf(tenant.CodeForbidden, "this form was sent from another site than the console's own; open the page here and send it again")
 	}
 	return nil
