@@ -53,7 +53,7 @@ func (s *session) command(command, arg string) error {
 	case needsArg && arg == "":
 		s.say(red, "✗ "+command+" needs more: /help")
 		return nil
-	case needsRoom && s.room == nil:
+	case (needsRoom || slices.Contains(moderations, command) && !slices.Contains(roomless, command)) && s.room == nil:
 		s.say(red, "✗ no room is open: /rooms, /room ROOM")
 		return nil
 	}
@@ -62,6 +62,7 @@ func (s *session) command(command, arg string) error {
 		return errQuit
 	case "/help":
 		s.scr.print(help...)
+		s.scr.print(moderationHelp...)
 	case "/rooms":
 		s.try("rooms", s.listRooms(arg))
 	case "/room":
@@ -87,6 +88,10 @@ func (s *session) command(command, arg string) error {
 	case "/search":
 		s.try("search", s.search(arg))
 	default:
+		if slices.Contains(moderations, command) {
+			s.moderate(command, arg)
+			return nil
+		}
 		s.say(red, "✗ there is no "+clean(command)+": /help")
 	}
 	return nil

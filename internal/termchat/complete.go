@@ -28,7 +28,7 @@ func (s *session) complete(line string) string {
 	var candidates []string
 	switch {
 	case strings.HasPrefix(line, "/") && !hasArg:
-		candidates = commands
+		candidates = append(append(candidates, commands...), moderations...)
 	case command == "/dm":
 		for p := range s.people {
 			candidates = append(candidates, "/dm "+p)

@@ -151,6 +151,12 @@ func event(e client.Event, about client.Message) string {
 		return orElse(by, "somebody") + " reacted " + clean(e.Emoji) + " to " + excerpt(about)
 	}
 	text := clean(e.Type)
+	if !e.On && slices.Contains([]string{"banned", "muted", "pinned", "frozen", "archived"}, e.Type) {
+		text = "no longer " + text
+	}
+	if e.Role != "" {
+		text += " (" + clean(string(e.Role)) + ")"
+	}
 	if who != "" {
 		text += " " + who
 	}

@@ -136,7 +136,7 @@ func TestComplete(t *testing.T) {
 	t.Parallel()
 	s := &session{people: map[string]bool{"bob": true, "bobby": true, "carol": true}, others: map[string]bool{"lobby": true}}
 	for in, want := range map[string]string{
-		"/he": "/help", "/his": "/history", "/ro": "/room", "/x": "/x",
+		"/he": "/help", "/his": "/history", "/roo": "/room", "/x": "/x",
 		"/dm c": "/dm carol", "/dm b": "/dm bob", "/room l": "/room lobby",
 		"ca": "carol: ", "hello ca": "hello carol ", "": "", "hello ": "hello ",
 	} {
