@@ -159,7 +159,6 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 		f.writeTargets(q, l)
 		d.writeHeads(q, f)
 		d.writePosters(q, l.tenant, f)
-		f.restraints.write(q, l.tenant, f)
 	}
 	if len(d.refused) > 0 {
 		var seqs []uint64

@@ -52,7 +52,8 @@ type asked struct {
 	targetRooms                []string
 	targetSeqs                 []uint64
 	posterRooms, posters       []string
-	mentions                   bool // the batch has some
+	mentions                   bool      // the batch has some
+	earliest                   time.Time // of its messages
 }
 
 func keysOf(batch []candidate) asked {
@@ -70,6 +71,9 @@ func keysOf(batch []candidate) asked {
 			continue
 		}
 		room := string(c.post.Room)
+		if a.earliest.IsZero() || c.msg.at.Before(a.earliest) {
+			a.earliest = c.msg.at
+		}
 		add(rooms, &a.rooms, room)
 		if !c.system() {
 			add(users, &a.users, c.post.Sender)
@@ -139,7 +143,7 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 		f.queueStandings(&q, l, batch)
 	}
 	q.Queue(sqlMutes, l.tenant, a.users).Query(f.scanMutes)
-	q.Queue(sqlSlow, l.tenant, a.posterRooms, a.posters).Query(f.scanSlow)
+	q.Queue(sqlSlow, l.tenant, a.posterRooms, a.posters, a.earliest).Query(f.scanSlow)
 	q.Queue(sqlBlockedPairs, l.tenant, a.users).Query(f.scanBlocked)
 	if a.mentions {
 		q.Queue(sqlSilenced, l.tenant, a.rooms, a.users).Query(f.scanSilenced)

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,15 +18,13 @@ const (
 )
 
 const (
-	sqlSlow = `SELECT r.room_id, p.user_id, r.slow_seconds, s.at
+	// Slow mode itself keeps what is looked through short.
+	sqlSlow = `SELECT r.room_id, p.user_id, r.slow_seconds, (SELECT max(x.at) FROM messages x
+			WHERE x.room_pk = r.room_pk AND x.at > $4::timestamptz - make_interval(secs => r.slow_seconds) AND x.sender = p.user_id AND x.n IS NOT NULL)
 		FROM unnest($2::text[], $3::text[]) AS p (room_id, user_id)
 		JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id AND r.slow_seconds > 0
-		LEFT JOIN slow_posts s ON s.room_pk = r.room_pk AND s.user_id = p.user_id AND s.tenant_id = $1
 		WHERE NOT EXISTS (SELECT FROM members m WHERE m.room_pk = r.room_pk AND m.user_id = p.user_id AND m.tenant_id = $1
 			AND m.state = 'joined' AND m.role IN ('moderator', 'owner'))`
-	sqlPutSlow = `INSERT INTO slow_posts (room_pk, tenant_id, user_id, at)
-		SELECT room_pk, $1, user_id, at FROM unnest($2::bigint[], $3::text[], $4::timestamptz[]) AS p (room_pk, user_id, at)
-		ON CONFLICT (room_pk, user_id, tenant_id) DO UPDATE SET at = excluded.at`
 	sqlBlockedPairs = `SELECT user_id, blocked_id, since FROM blocks
 		WHERE tenant_id = $1 AND user_id = ANY ($2) AND blocked_id = ANY ($2)`
 	sqlSilenced = `SELECT r.room_id, l.user_id FROM notify_levels l JOIN rooms r USING (room_pk)
@@ -37,8 +34,7 @@ const (
 // A slowness holds one user in one room to a pace, by the clock of the stored messages.
 type slowness struct {
 	every time.Duration
-	last  time.Time // his last post that counts; zero: none yet
-	moved bool      // by this batch
+	last  time.Time // his last post that counts; zero: none so late
 }
 
 // restraints are the facts of a batch about all this.
@@ -101,22 +97,7 @@ func (r *restraints) check(c candidate) string {
 // posted notes a post that counts.
 func (r *restraints) posted(c candidate) {
 	if s := r.slow[pair{c.post.Room, tenant.UserID(c.post.Sender)}]; s != nil {
-		s.last, s.moved = c.msg.at, true
-	}
-}
-
-// write queues the last posts of the batch in rooms in slow mode.
-func (r *restraints) write(q *pgx.Batch, t tenant.TenantID, f *facts) {
-	var pks []int64
-	var users []tenant.UserID
-	var ats []time.Time
-	for k, s := range r.slow {
-		if s.moved {
-			pks, users, ats = append(pks, f.rooms[k.room].pk), append(users, k.user), append(ats, s.last)
-		}
-	}
-	if len(pks) > 0 {
-		q.Queue(sqlPutSlow, t, pks, users, ats)
+		s.last = c.msg.at
 	}
 }
 
@@ -135,8 +116,8 @@ func (r *restraints) audience(room tenant.RoomID, sender tenant.UserID, mentions
 }
 
 const (
-	sqlSlowUntil = `SELECT at + make_interval(secs => $4) FROM slow_posts
-		WHERE room_pk = $1 AND tenant_id = $2 AND user_id = $3 AND at + make_interval(secs => $4) > now()`
+	sqlLastPost = `SELECT max(at) FROM messages
+		WHERE room_pk = $1 AND sender = $2 AND n IS NOT NULL AND at > now() - make_interval(secs => $3)`
 	sqlBlockedNow = `SELECT EXISTS (SELECT FROM blocks WHERE tenant_id = $1 AND (user_id, blocked_id) IN (($2, $3), ($3, $2)))`
 )
 
@@ -156,13 +137,10 @@ func (c *Chat) paced(ctx context.Context, who caller, room seenRoom) error {
 	if err := c.caughtUp(ctx, room.stream); err != nil {
 		return err
 	}
-	var until time.Time
-	err := c.pool.QueryRow(ctx, sqlSlowUntil, room.pk, who.tenant, who.user, room.slow.Seconds()).Scan(&until)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
+	var last *time.Time
+	if err := c.pool.QueryRow(ctx, sqlLastPost, room.pk, who.user, room.slow.Seconds()).Scan(&last); err != nil || last == nil {
 		return fromDB(err)
 	}
-	return tenant.Errorf(tenant.CodeRateLimited, "the room is in slow mode: %s may post again at %s", who.user, until.UTC().Format(time.RFC3339))
+	return tenant.Errorf(tenant.CodeRateLimited, "the room is in slow mode: %s may post again at %s", who.user,
+		last.Add(room.slow).UTC().Format(time.RFC3339))
 }

@@ -31,7 +31,7 @@ func TestSlowModeHoldsMembersToAPaceAndNobodyElse(t *testing.T) {
 		t.Errorf("a post over HTTP: got %v, want rate_limited", err)
 	}
 	// The pace is over an hour after the post that counted.
-	s.exec(`UPDATE slow_posts SET at = at - interval '1 hour' WHERE user_id = 'alice'`)
+	s.exec(`UPDATE messages SET at = at - interval '1 hour' WHERE sender = 'alice'`)
 	if _, err := s.chat.Post(s.ctx(), "acme", "town", "alice", tenant.PostRequest{Text: "over HTTP", ID: "x"}); err != nil {
 		t.Errorf("a post over HTTP after the pause: got %v, want none", err)
 	}

@@ -53,16 +53,5 @@ CREATE TABLE notify_levels (
 );
 CREATE INDEX notify_levels_user ON notify_levels (tenant_id, user_id);
 
--- slow_posts are the last posts of users in rooms in slow mode.
-CREATE TABLE slow_posts (
-  room_pk   bigint NOT NULL REFERENCES rooms ON DELETE CASCADE,
-  tenant_id text NOT NULL,
-  user_id   text COLLATE "C" NOT NULL,
-  at        timestamptz NOT NULL,
-  PRIMARY KEY (room_pk, user_id, tenant_id),
-  FOREIGN KEY (tenant_id, user_id) REFERENCES users ON DELETE CASCADE
-) WITH (fillfactor = 70);
-CREATE INDEX slow_posts_user ON slow_posts (tenant_id, user_id);
-
 -- +goose Down
 SELECT 1;

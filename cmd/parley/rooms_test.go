@@ -369,10 +369,11 @@ func closed(t *testing.T, s *server, alice, bob, mallory *peer) {
 		}
 	}
 	alice.must("settings", `{"room":"hall","slow_seconds":3600}`)
-	refused := mallory.listen("live.user.mallory.refused")
-	mallory.post(post, "slowly", "")
-	mallory.post(post, "too fast", "")
-	if m := mallory.next(refused); !strings.Contains(string(m.Data), `"code":"slow_mode"`) {
+	carol := s.peer("acme", "carol") // who has not posted here
+	refused := carol.listen("live.user.carol.refused")
+	carol.post("chat.std.open.hall.carol", "slowly", "")
+	carol.post("chat.std.open.hall.carol", "too fast", "")
+	if m := carol.next(refused); !strings.Contains(string(m.Data), `"code":"slow_mode"`) {
 		t.Errorf("notice: got %s, want slow_mode", m.Data)
 	}
 	if texts := s.texts("acme", "hall"); strings.Contains(texts, "too fast") || strings.Contains(texts, "closed") || !strings.Contains(texts, "slowly") {
