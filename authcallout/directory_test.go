@@ -183,7 +183,7 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 		Signing:      tenant.SealedKey{Account: public(tt.account), KeyID: public(tt.signing), Purpose: "signing"},
 		CredsRevoked: d.revoked[c.Creds], Rooms: d.rooms[name], Restricted: d.limited[name],
 	}
-	id.Limits, id.Keys = d.limits, ca
+	id.Limits, id.Keys = d.limits, append(signers, ca...)
 	if len(d.present) > 0 {
 		id.Connections = d.present[0]
 	}
@@ -193,7 +193,6 @@ func (d *directory) Identity(_ context.Context, c tenant.Claim) (tenant.Identity
 	if c.TokenID == tt.kid() && !c.Foreign {
 		id.TokenKey = tt.tokenPublic()
 	}
-	id.Keys = signers
 	return id, nil
 }
 
