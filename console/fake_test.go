@@ -398,5 +398,5 @@ func (m fakeMessages) Post(ctx context.Context, t tenant.TenantID, r tenant.Room
 }
 
 func (m fakeMessages) Usage(context.Context, tenant.TenantID, int) (tenant.Usage, []tenant.UsageDay, error) {
-	return tenant.Usage{Users: tenant.Use{Used: 2, Limit: 3}}, nil, nil
+	return tenant.Usage{Users: tenant.Use{Used: 2, Limit: 3}}, []tenant.UsageDay{{Day: "2026-11-24", Messages: 3}, {Day: "2026-11-25", Messages: 5}}, nil
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"time"
+
 	"parley/console/ui"
 	"parley/tenant"
 )
@@ -22,17 +24,53 @@ func (w *web) showOverview(q *request) (ui.View, error) {
 	if err != nil {
 		return nil, err
 	}
+	used, days, err := w.c.messages.Usage(q.Context(), q.tenant, chartDays)
+	if err != nil {
+		return nil, err
+	}
 	base, most := q.base(), row.Limits.Effective(tenant.Plan)
 	return &ui.Overview{
-		Page: ui.Page{Title: row.Name, Area: "overview"}, ID: string(row.ID), Account: row.Account, Fresh: has.Messages == 0,
+		Page: ui.Page{Title: row.Name, Area: "overview", Charts: len(days) > 1}, ID: string(row.ID), Account: row.Account, Fresh: has.Messages == 0,
 		Tiles: []ui.Tile{
 			{Label: "messages", Value: has.Messages},
 			{Label: "connections", Value: int64(len(open)), Most: most.Connections, Link: base + "/connections"},
 			{Label: "users", Value: has.Users, Most: most.Users, Link: base + "/users"},
 			{Label: "rooms", Value: has.Rooms, Most: most.Rooms, Link: base + "/rooms"},
+			{Label: "MB of messages stored", Value: storedMB(used)},
 		},
+		Lines:  charts(days),
 		Events: auditRows(events),
 	}, nil
+}
+
+// chartDays is how far back the charts of the overview go.
+const chartDays = 30
+
+// charts are the days as lines; one day makes none.
+func charts(days []tenant.UsageDay) []ui.Chart {
+	if len(days) < 2 {
+		return nil
+	}
+	messages := ui.Chart{Title: "Messages a day", Label: "messages"}
+	connections := ui.Chart{Title: "Most connections at once", Label: "connections"}
+	for _, d := range days {
+		day, err := time.Parse(time.DateOnly, d.Day)
+		if err != nil {
+			continue // a day that is none has no place in a line
+		}
+		messages.At, messages.Values = append(messages.At, day.Unix()), append(messages.Values, d.Messages)
+		connections.At, connections.Values = append(connections.At, day.Unix()), append(connections.Values, d.Connections)
+	}
+	return []ui.Chart{messages, connections}
+}
+
+// storedMB is what all retention classes hold.
+func storedMB(u tenant.Usage) int64 {
+	var bytes uint64
+	for _, c := range u.Storage {
+		bytes += c.Bytes
+	}
+	return int64(bytes >> 20) //nolint:gosec // streams are bounded far below
 }
 
 // base is the address of the first page of the tenant.

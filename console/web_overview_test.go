@@ -1,0 +1,29 @@
+package console
+
+import (
+	"slices"
+	"testing"
+
+	"parley/tenant"
+)
+
+func TestChartsOfDays(t *testing.T) {
+	t.Parallel()
+	days := []tenant.UsageDay{{Day: "2026-11-24", Messages: 3, Connections: 1}, {Day: "2026-11-25", Messages: 5, Connections: 2}}
+	if got := charts(days[:1]); got != nil {
+		t.Errorf("one day: got %v, want no line", got)
+	}
+	got := charts(days)
+	if len(got) != 2 || !slices.Equal(got[0].Values, []int64{3, 5}) || !slices.Equal(got[1].Values, []int64{1, 2}) ||
+		!slices.Equal(got[0].At, []int64{1795478400, 1795564800}) {
+		t.Errorf("got %+v, want the messages and connections of both days at their midnights", got)
+	}
+}
+
+func TestStoredMB(t *testing.T) {
+	t.Parallel()
+	u := tenant.Usage{Storage: map[tenant.Class]tenant.ClassUse{tenant.Std: {Bytes: 3 << 20}, tenant.Keep: {Bytes: 1<<20 + 5}}}
+	if got := storedMB(u); got != 4 {
+		t.Errorf("got %d MB, want 4", got)
+	}
+}
