@@ -157,7 +157,7 @@ func TestAdmitForgetsAKick(t *testing.T) {
 	}
 }
 
-// With 500 others connected a kick is quick; the bound here is that of the brief's p99, many times over.
+// With 500 others connected a kick is quick; the bound here is many times what is measured.
 func TestKickAmongMany(t *testing.T) {
 	t.Parallel()
 	env := start(t)
