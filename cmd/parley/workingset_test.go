@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -21,6 +23,10 @@ func TestRoomsOutsideTheWorkingSet(t *testing.T) {
 	hers := alice.listen("live.user.alice.unread")
 	bob.listen("live.std.private.board.*")
 	bob.wantDenied("live.std.private.board.*")
+	// Who carries what is known from the sessions, which are written behind the decision.
+	eventually(t, "bob's session is kept", func() bool {
+		return strings.Contains(string(s.call(http.MethodGet, "/v1/tenants/acme/users/bob/connections", "").body), `"method":"token"`)
+	})
 	first := alice.post("chat.std.private.board.alice", "outside", "")
 	var n struct {
 		Room   string
