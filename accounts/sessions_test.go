@@ -164,7 +164,7 @@ func TestTheUseOfKeysIsNoted(t *testing.T) {
 	session := func(cid uint64) {
 		t.Helper()
 		r.Record(tenant.Session{Server: "S", CID: cid, Account: row.Account, User: "alice", Proof: tenant.Proof{Key: "used"}, Since: time.Now()})
-		natstest.Eventually(t, "the session to be written", func() bool { return sessions(t, env) == int(cid) }) //nolint:gosec // G115: small
+		natstest.Eventually(t, "the session to be written", func() bool { return sessions(t, env) == int(cid) })
 	}
 	session(1)
 	first := used("used")

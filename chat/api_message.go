@@ -163,7 +163,7 @@ func (c *Chat) say(ctx context.Context, who caller, room seenRoom, e tenant.Even
 	if err != nil {
 		return nil, err
 	}
-	seq, err := c.publish(ctx, who, room, systemDraft(room, rand.Text(), event))
+	seq, err := c.publish(ctx, room, systemDraft(room, rand.Text(), event))
 	if err != nil {
 		return nil, err
 	}

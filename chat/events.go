@@ -71,7 +71,7 @@ func (c *Chat) publishSome(ctx context.Context, who caller, room seenRoom) (int,
 	var done []int64
 	for _, e := range events {
 		if room.state != tenant.RoomDeleted { // nobody reads there any more
-			if _, err = c.publish(ctx, who, room, systemDraft(room, e.MessageID, e.Event)); err != nil {
+			if _, err = c.publish(ctx, room, systemDraft(room, e.MessageID, e.Event)); err != nil {
 				return 0, err
 			}
 		}

@@ -71,7 +71,7 @@ func (c *candidate) name(l *line, rooms map[tenant.RoomID]tenant.RoomID, tenants
 	room, known := rooms[c.address]
 	of, participant := tenants[c.account]
 	guest := c.account != l.account
-	c.ok = c.ok && known && participant && !(guest && c.system())
+	c.ok = c.ok && known && participant && (!guest || !c.system())
 	if !c.ok {
 		return
 	}

@@ -102,8 +102,10 @@ func TestBrokenLinesAreToldAndNothingIsImported(t *testing.T) {
 		lines string
 		want  map[string]string // a part of what is said of each line
 	}{
-		"no JSON, a stranger, a thread of the future": {"town", old(1, "") + "\n{\n\n" + strings.Replace(old(2, ""), "alice", "zoe", 1) + "\n" + old(3, `,"thread":4`),
-			map[string]string{"line 11": "not the JSON", "line 14": "earlier message"}},
+		"no JSON, a stranger, a thread of the future": {
+			"town", old(1, "") + "\n{\n\n" + strings.Replace(old(2, ""), "alice", "zoe", 1) + "\n" + old(3, `,"thread":4`),
+			map[string]string{"line 11": "not the JSON", "line 14": "earlier message"},
+		},
 		"a stranger":         {"town", strings.Replace(old(2, ""), "alice", "zoe", 1), map[string]string{"line 10": "no user zoe"}},
 		"unknown field":      {"town", old(1, `,"x":1`), map[string]string{"line 10": "x"}},
 		"no time":            {"town", `{"seq":1,"sender":"alice","text":"x"}`, map[string]string{"line 10": "time"}},

@@ -194,7 +194,7 @@ func check(f *facts, c candidate, doom bool) string {
 	if f.seen[onceKey{c.post.Room, c.post.Sender, c.id}] {
 		return "" // stored before, and no new post to be held back
 	}
-	if code := f.restraints.check(c); code != "" {
+	if code := f.check(c); code != "" {
 		return code
 	}
 	if int64(len(c.msg.data)) > f.limits.MessageBytes {

@@ -373,9 +373,16 @@ func TestOneBatchFoldsLikeMany(t *testing.T) {
 		got = append(got, one)
 	}
 	want := []state{
-		{n: 1, text: "a3", reactions: 1, names: "carol"}, {n: 2, deled: "deleted"}, {n: 3, deled: "deleted"},
-		{event: "edited"}, {event: "reaction"}, {event: "reaction"}, {event: "reaction"}, {event: "editeda3"},
-		{event: "deleted"}, {event: "deleted"},
+		{n: 1, text: "a3", reactions: 1, names: "carol"},
+		{n: 2, deled: "deleted"},
+		{n: 3, deled: "deleted"},
+		{event: "edited"},
+		{event: "reaction"},
+		{event: "reaction"},
+		{event: "reaction"},
+		{event: "editeda3"},
+		{event: "deleted"},
+		{event: "deleted"},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

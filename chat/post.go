@@ -59,7 +59,7 @@ func (c *Chat) Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as 
 	if err = c.paced(ctx, who, room); err != nil {
 		return 0, err
 	}
-	return c.publish(ctx, who, room, d)
+	return c.publish(ctx, room, d)
 }
 
 // checkPost names the field of what would be stored in vain: the rules are those of parseBody.

@@ -21,7 +21,7 @@ type pubAck struct {
 }
 
 // publish stores a message. A stream that is missing is made first.
-func (c *Chat) publish(ctx context.Context, who caller, room seenRoom, d draft) (uint64, error) {
+func (c *Chat) publish(ctx context.Context, room seenRoom, d draft) (uint64, error) {
 	ack, err := c.store(ctx, d)
 	if errors.Is(err, nats.ErrNoResponders) && room.kind == tenant.Shared {
 		return 0, tenant.Errorf(tenant.CodeForbidden, "the room is closed, or shared for reading only")

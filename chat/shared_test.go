@@ -78,8 +78,13 @@ func TestSharedRoom(t *testing.T) {
 	h.run(h.chat)
 	last := uint64(0)
 	for _, p := range []struct{ account, user, text string }{
-		{acme, "alice", "from the host"}, {beta, "zed", "from the guest"}, {beta, "alice", "no member"}, {acme, "bob", "no member"},
-		{acme, "_", "no event"}, {beta, "_", "no event"}, {beta, "nobody", "no user"},
+		{acme, "alice", "from the host"},
+		{beta, "zed", "from the guest"},
+		{beta, "alice", "no member"},
+		{acme, "bob", "no member"},
+		{acme, "_", "no event"},
+		{beta, "_", "no event"},
+		{beta, "nobody", "no user"},
 	} {
 		last = h.store(at(p.account, p.user), `{"text":"`+p.text+`"}`, nats.Header{nats.MsgIdHdr: {h.newID()}}).Seq
 	}

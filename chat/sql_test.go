@@ -15,8 +15,10 @@ import (
 )
 
 // sqlFragments are parts of statements, and no statements.
-var sqlFragments = map[string]bool{"sqlMessageColumns": true, "sqlMessageBounds": true, "sqlSearchMessages": true, "sqlSearchMayRead": true, "sqlRoomViewColumns": true, "sqlRoomViewJoins": true,
-	"sqlNotBlocked": true, "sqlPresenceColumns": true, "sqlPresenceJoins": true}
+var sqlFragments = map[string]bool{
+	"sqlMessageColumns": true, "sqlMessageBounds": true, "sqlSearchMessages": true, "sqlSearchMayRead": true, "sqlRoomViewColumns": true, "sqlRoomViewJoins": true,
+	"sqlNotBlocked": true, "sqlPresenceColumns": true, "sqlPresenceJoins": true,
+}
 
 func TestPostgresPreparesEveryStatement(t *testing.T) {
 	t.Parallel()

@@ -128,7 +128,7 @@ func scopeOf(t tenant.TenantID) scope {
 	sum := sha256.Sum256([]byte(t))
 	return scope{
 		key:    strings.ToLower(base32.StdEncoding.EncodeToString(sum[:5])),
-		number: int64(binary.BigEndian.Uint64(sum[8:]) >> 1), //nolint:gosec // 63 bits
+		number: int64(binary.BigEndian.Uint64(sum[8:]) >> 1),
 	}
 }
 

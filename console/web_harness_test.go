@@ -43,15 +43,19 @@ func (stand) Conform(context.Context, tenant.Tenant) error                 { ret
 func (stand) Token(context.Context, tenant.Tenant, tenant.UserID, time.Time, time.Time) (tenant.Secret, error) {
 	return "the-secret-token", nil
 }
+
 func (stand) Creds(context.Context, tenant.TenantID, tenant.UserID) (string, tenant.Secret, error) {
 	return "U" + newOnce(), "the-secret-creds", nil
 }
+
 func (stand) Connections(context.Context, string, tenant.UserID) ([]tenant.Connection, error) {
 	return []tenant.Connection{{User: "alice", Method: tenant.MethodToken, Address: "192.0.2.7:4000", Server: "N1", Since: time.Now()}}, nil
 }
+
 func (stand) Hash(_ context.Context, p tenant.Secret) (tenant.Secret, error) {
 	return "hash of " + p, nil
 }
+
 func (stand) Matches(_ context.Context, p, hash tenant.Secret) (bool, error) {
 	return hash == "hash of "+p, nil
 }

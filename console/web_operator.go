@@ -91,8 +91,10 @@ func (w *web) cardView(q *request, t tenant.Tenant, enter, limits ui.Form) (ui.V
 		Page: ui.Page{Title: t.Name, Area: "operator"}, ID: string(t.ID), Name: t.Name, Account: t.Account, Zone: t.Timezone, State: string(t.Status),
 		Since: t.CreatedAt, InStep: has.Pushed > 0 && has.Pushed == has.Wanted, Enter: enter, Limits: limits,
 		Tiles: []ui.Tile{
-			{Label: "messages", Value: has.Messages}, {Label: "connections", Value: int64(len(open)), Most: most.Connections},
-			{Label: "users", Value: has.Users, Most: most.Users}, {Label: "rooms", Value: has.Rooms, Most: most.Rooms},
+			{Label: "messages", Value: has.Messages},
+			{Label: "connections", Value: int64(len(open)), Most: most.Connections},
+			{Label: "users", Value: has.Users, Most: most.Users},
+			{Label: "rooms", Value: has.Rooms, Most: most.Rooms},
 		},
 		Switch: ui.Button{Action: "/operator/tenants/" + string(t.ID) + "/suspend", Label: "Suspend", Danger: true},
 	}

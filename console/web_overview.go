@@ -70,7 +70,7 @@ func storedMB(u tenant.Usage) int64 {
 	for _, c := range u.Storage {
 		bytes += c.Bytes
 	}
-	return int64(bytes >> 20) //nolint:gosec // streams are bounded far below
+	return int64(bytes >> 20)
 }
 
 // base is the address of the first page of the tenant.

@@ -82,8 +82,11 @@ func (q *request) memberForm(r tenant.RoomID) ui.Form {
 	return ui.Form{Action: q.base() + "/rooms/" + string(r) + "/members", Submit: "Add", Inline: true, Fields: []ui.Field{
 		{Name: "user", Label: "User", Autocomplete: "off"},
 		{Name: "role", Label: "Role", Value: "member", Options: []ui.Option{
-			{Value: "reader", Label: "reader"}, {Value: "member", Label: "member"}, {Value: "poster", Label: "poster"},
-			{Value: "moderator", Label: "moderator"}, {Value: "owner", Label: "owner"},
+			{Value: "reader", Label: "reader"},
+			{Value: "member", Label: "member"},
+			{Value: "poster", Label: "poster"},
+			{Value: "moderator", Label: "moderator"},
+			{Value: "owner", Label: "owner"},
 		}},
 	}}
 }

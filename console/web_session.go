@@ -28,7 +28,7 @@ func (w *web) cookieName(name string) string {
 }
 
 func (w *web) cookie(name, value string, seconds int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // G124: Secure is off on plain http alone, which is loopback
 		Name: w.cookieName(name), Value: value, Path: "/", MaxAge: seconds,
 		Secure: w.public.Scheme == "https", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}

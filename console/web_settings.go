@@ -42,8 +42,11 @@ func (w *web) settingsView(q *request, form, remove *ui.Form) (ui.View, error) {
 
 func limitTiles(l tenant.Limits) []ui.Tile {
 	return []ui.Tile{
-		{Label: "Connections", Value: l.Connections}, {Label: "Users", Value: l.Users}, {Label: "Rooms", Value: l.Rooms},
-		{Label: "Storage of each class", Note: ui.ByteSize(l.StorageBytes)}, {Label: "Size of a message", Note: ui.ByteSize(l.MessageBytes)},
+		{Label: "Connections", Value: l.Connections},
+		{Label: "Users", Value: l.Users},
+		{Label: "Rooms", Value: l.Rooms},
+		{Label: "Storage of each class", Note: ui.ByteSize(l.StorageBytes)},
+		{Label: "Size of a message", Note: ui.ByteSize(l.MessageBytes)},
 		{Label: "Messages a second, of a user", Value: l.MessagesPerSecond},
 		{Label: "Connections of a user", Value: l.ConnectionsPerUser, Note: map[bool]string{true: "no limit"}[l.ConnectionsPerUser == 0]},
 	}

@@ -114,7 +114,7 @@ func (p *People) EndOtherLogins(ctx context.Context, s Principal) error {
 // ChangePassword sets another password and ends all sessions; the answer is the secret of a new one.
 func (p *People) ChangePassword(ctx context.Context, s Principal, old, password Secret, from Browser) (Secret, error) {
 	f := faults{}
-	checkPassword(f, "password", password)
+	checkPassword(f, password)
 	if err := f.err(); err != nil {
 		return "", err
 	}
@@ -187,7 +187,7 @@ func (p *People) Recover(ctx context.Context, link, password Secret, from Browse
 		return "", errLink()
 	}
 	f := faults{}
-	checkPassword(f, "password", password)
+	checkPassword(f, password)
 	if err := f.err(); err != nil {
 		return "", err
 	}

@@ -62,7 +62,7 @@ func (s *Service) EndMutes(ctx context.Context, j EndMutes) error {
 		if ended, err = tx.DeleteEndedMutes(ctx, j.Tenant); err != nil || ended == 0 {
 			return err
 		}
-		return tx.Enqueue(ctx, PushClaims{j.Tenant}, time.Time{})
+		return tx.Enqueue(ctx, PushClaims(j), time.Time{})
 	})
 	if errors.Is(err, ErrNotFound) || err == nil && ended == 0 {
 		return nil

@@ -85,8 +85,10 @@ func NewService(c Config) (*Service, error) {
 	if c.Store == nil || c.Accounts == nil || c.Streams == nil || c.Passwords == nil {
 		return nil, errors.New("tenant: Config needs Store, Accounts, Streams and Passwords")
 	}
-	s := &Service{store: c.Store, accounts: c.Accounts, streams: c.Streams, passwords: c.Passwords, now: c.Now, sweepAfter: c.SweepAfter,
-		privateURLs: c.PrivateURLs}
+	s := &Service{
+		store: c.Store, accounts: c.Accounts, streams: c.Streams, passwords: c.Passwords, now: c.Now, sweepAfter: c.SweepAfter,
+		privateURLs: c.PrivateURLs,
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}

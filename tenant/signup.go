@@ -20,7 +20,7 @@ func (n *NewPerson) parse() error {
 		n.Name = n.Email
 	}
 	checkText(f, "name", n.Name)
-	checkPassword(f, "password", n.Password)
+	checkPassword(f, n.Password)
 	return f.err()
 }
 

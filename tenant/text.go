@@ -38,9 +38,9 @@ const (
 	maxPassword = 1024 // bytes: argon2id reads all of it
 )
 
-func checkPassword(f faults, field string, p Secret) {
+func checkPassword(f faults, p Secret) {
 	n := utf8.RuneCountInString(p.Reveal())
-	f.check(n >= minPassword && len(p) <= maxPassword, field,
+	f.check(n >= minPassword && len(p) <= maxPassword, "password",
 		fmt.Sprintf("must be %d characters to %d bytes long", minPassword, maxPassword))
 }
 

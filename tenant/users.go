@@ -26,7 +26,7 @@ func (u UserSpec) check() error {
 		checkNKey(f, "nkey", *u.NKey)
 	}
 	if u.Password != nil && *u.Password != "" {
-		checkPassword(f, "password", *u.Password)
+		checkPassword(f, *u.Password)
 	}
 	return f.err()
 }

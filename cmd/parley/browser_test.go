@@ -130,7 +130,7 @@ func (s *server) runSnippet(text string) {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	program := fmt.Sprintf("#!/bin/sh\nexport %s=1\nexec %s \"$@\"\n", asParley, os.Args[0])
-	if err := os.WriteFile(filepath.Join(dir, "parley"), []byte(program), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, "parley"), []byte(program), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
 	cmd := exec.Command("bash", "-euc", text)
@@ -157,8 +157,8 @@ func (w *window) look(name, path string) {
 		}
 		shot, err := w.Screenshot(true, nil)
 		w.must(err)
-		w.must(os.MkdirAll(screenshots, 0o755))                                                              //nolint:gosec // pictures of test data
-		w.must(os.WriteFile(filepath.Join(screenshots, fmt.Sprintf("%s-%d.png", name, width)), shot, 0o644)) //nolint:gosec // see above
+		w.must(os.MkdirAll(screenshots, 0o755))
+		w.must(os.WriteFile(filepath.Join(screenshots, fmt.Sprintf("%s-%d.png", name, width)), shot, 0o644))
 	}
 	w.wide(1280)
 	w.accessible(name)
@@ -222,13 +222,28 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 	w.look("connect-arrived", "")
 
 	for _, p := range []struct{ name, path string }{
-		{"home", "/"}, {"account", "/account"}, {"overview", "/t/acme-chat"},
-		{"connect-browser", "/t/acme-chat/connect?via=browser"}, {"connect-http", "/t/acme-chat/connect?via=http"},
-		{"rooms", "/t/acme-chat/rooms"}, {"room", "/t/acme-chat/rooms/lobby"}, {"users", "/t/acme-chat/users"}, {"user", "/t/acme-chat/users/alice"},
-		{"connections", "/t/acme-chat/connections"}, {"keys", "/t/acme-chat/keys"}, {"refusals", "/t/acme-chat/refusals"},
-		{"audit", "/t/acme-chat/audit"}, {"people", "/t/acme-chat/people"}, {"settings", "/t/acme-chat/settings"}, {"nothing", "/t/other"},
-		{"chat", "/t/acme-chat/chat?as=alice"}, {"operator", "/operator"}, {"operator-tenant", "/operator/tenants/acme-chat"}, {"operator-people", "/operator/people"},
-		{"operator-health", "/operator/health"}, {"operator-audit", "/operator/audit"},
+		{"home", "/"},
+		{"account", "/account"},
+		{"overview", "/t/acme-chat"},
+		{"connect-browser", "/t/acme-chat/connect?via=browser"},
+		{"connect-http", "/t/acme-chat/connect?via=http"},
+		{"rooms", "/t/acme-chat/rooms"},
+		{"room", "/t/acme-chat/rooms/lobby"},
+		{"users", "/t/acme-chat/users"},
+		{"user", "/t/acme-chat/users/alice"},
+		{"connections", "/t/acme-chat/connections"},
+		{"keys", "/t/acme-chat/keys"},
+		{"refusals", "/t/acme-chat/refusals"},
+		{"audit", "/t/acme-chat/audit"},
+		{"people", "/t/acme-chat/people"},
+		{"settings", "/t/acme-chat/settings"},
+		{"nothing", "/t/other"},
+		{"chat", "/t/acme-chat/chat?as=alice"},
+		{"operator", "/operator"},
+		{"operator-tenant", "/operator/tenants/acme-chat"},
+		{"operator-people", "/operator/people"},
+		{"operator-health", "/operator/health"},
+		{"operator-audit", "/operator/audit"},
 	} {
 		w.look(p.name, p.path)
 	}

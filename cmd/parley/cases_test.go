@@ -192,7 +192,7 @@ func (r *caseRun) step(s step) error {
 		if !s.yes("eventually") || time.Now().After(deadline) {
 			return fmt.Errorf("%s; all of it: %v", fault, plain)
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 	}
 }
 
@@ -249,7 +249,7 @@ var plainOps = map[string]func(r *caseRun, s step) (any, error){
 		return o.got, o.err
 	},
 	"next": func(r *caseRun, s step) (any, error) {
-		return r.next(r.streams[s.text("stream")], int(s.number("n")), s.yes("events")) //nolint:gosec // G115: a few
+		return r.next(r.streams[s.text("stream")], int(s.number("n")), s.yes("events"))
 	},
 	"event": func(r *caseRun, s step) (any, error) {
 		m, err := take(r.streams[s.text("stream")].Messages(), func(m client.Message) bool {
@@ -429,7 +429,7 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 		return nil, u.Send(room, d)
 	},
 	"history": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
-		q := client.HistoryQuery{Before: s.number("before"), After: s.number("after"), Thread: s.number("thread"), Limit: int(s.number("limit"))} //nolint:gosec // G115: a few
+		q := client.HistoryQuery{Before: s.number("before"), After: s.number("after"), Thread: s.number("thread"), Limit: int(s.number("limit"))}
 		messages, more, err := u.History(ctx, named(s), q)
 		out := summary(messages)
 		out["more"] = more

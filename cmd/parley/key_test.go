@@ -147,7 +147,7 @@ func (s *server) refused(tenantID, code string, how ...nats.Option) {
 			s.t.Errorf("got the refusals %s, want %s", got, code)
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 	}
 }
 

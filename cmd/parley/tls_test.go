@@ -74,7 +74,7 @@ func TestServeOverTLS(t *testing.T) {
 			nc.Close()
 			t.Errorf("%s: a client that does not trust the CA is connected", url)
 		}
-		if nc, err := nats.Connect(url, nats.Token(token), nats.Secure(&tls.Config{RootCAs: ca.Pool(), MaxVersion: tls.VersionTLS11})); err == nil { //nolint:gosec // G402: what must be refused
+		if nc, err := nats.Connect(url, nats.Token(token), nats.Secure(&tls.Config{RootCAs: ca.Pool(), MaxVersion: tls.VersionTLS11})); err == nil {
 			nc.Close()
 			t.Errorf("%s: connected with TLS 1.1", url)
 		}
@@ -88,7 +88,7 @@ func tlsServer(t *testing.T, cert tls.Certificate) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: nil} //nolint:gosec // G112: it lives for one request
+	srv := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: nil}
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	return "https://" + l.Addr().(*net.TCPAddr).String()

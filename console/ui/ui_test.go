@@ -130,8 +130,16 @@ func TestEveryTemplateIsFilledAndEscaped(t *testing.T) {
 // TestEveryEmptyViewRenders shows that lists may be empty.
 func TestEveryEmptyViewRenders(t *testing.T) {
 	t.Parallel()
-	for _, v := range []View{&Login{}, &Join{}, LinkInfo{Error: "x"}, &Account{}, &Home{}, &Failure{}, &Overview{}, &Chat{Error: "x"}, &Connect{}, Snippets{Error: "x"}, Waiting{},
-		&Rooms{}, &Room{}, &Users{}, &User{}, Connections{}, &Live{}, &Keys{}, &Refusals{}, &Audit{}, &People{}, &Settings{}} {
+	for _, v := range []View{
+		&Login{}, &Join{},
+		LinkInfo{Error: "x"},
+		&Account{}, &Home{}, &Failure{}, &Overview{}, &Chat{Error: "x"}, &Connect{},
+		Snippets{Error: "x"},
+		Waiting{},
+		&Rooms{}, &Room{}, &Users{}, &User{},
+		Connections{},
+		&Live{}, &Keys{}, &Refusals{}, &Audit{}, &People{}, &Settings{},
+	} {
 		if err := Render(&bytes.Buffer{}, v); err != nil {
 			t.Errorf("%s: %v", v.template(), err)
 		}

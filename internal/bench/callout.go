@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/nats-io/jwt/v2"
@@ -140,7 +141,7 @@ func (c *bareCallout) serve(s *server.Server) (*nats.Conn, error) {
 	}
 	_, err = nc.Subscribe("$SYS.REQ.USER.AUTH", func(m *nats.Msg) {
 		if err := c.answer(m); err != nil {
-			fmt.Println("bare callout:", err) // no JSON: the parent fails on it
+			fmt.Fprintln(os.Stdout, "bare callout:", err) // no JSON: the parent fails on it
 		}
 	})
 	return nc, errors.Join(err, nc.Flush())

@@ -31,8 +31,14 @@ var parts = []struct {
 	name string
 	run  func(context.Context, *bench) error
 }{
-	{"connects", connects}, {"posts", posts}, {"delivery", delivery}, {"revoke", revoke},
-	{"memory", memory}, {"rights", rights}, {"rooms", rooms}, {"cluster", clusterRevoke},
+	{"connects", connects},
+	{"posts", posts},
+	{"delivery", delivery},
+	{"revoke", revoke},
+	{"memory", memory},
+	{"rights", rights},
+	{"rooms", rooms},
+	{"cluster", clusterRevoke},
 }
 
 // bench is one run.
