@@ -45,7 +45,7 @@ func (c *Chat) opEdit(ctx context.Context, who caller, q editRequest) (any, erro
 	if q.Text == m.Text {
 		return messageAnswer{okay: yes, Message: m}, nil
 	}
-	return c.say(ctx, who, room, tenant.Event{Event: tenant.EventEdited, By: string(who.user), Seq: q.Seq, Text: q.Text})
+	return c.say(ctx, room, tenant.Event{Event: tenant.EventEdited, By: string(who.user), Seq: q.Seq, Text: q.Text})
 }
 
 type deleteRequest struct {
@@ -67,7 +67,7 @@ func (c *Chat) opDelete(ctx context.Context, who caller, q deleteRequest) (any, 
 	case !m.Deleted.IsZero():
 		return messageAnswer{okay: yes, Message: m}, nil
 	}
-	return c.say(ctx, who, room, tenant.Event{Event: tenant.EventDeleted, By: string(who.user), Seq: q.Seq})
+	return c.say(ctx, room, tenant.Event{Event: tenant.EventDeleted, By: string(who.user), Seq: q.Seq})
 }
 
 type reactRequest struct {
@@ -99,7 +99,7 @@ func (c *Chat) opReact(ctx context.Context, who caller, q reactRequest) (any, er
 	case !q.Remove && !t.mayReact(q.Emoji):
 		return nil, tenant.Errorf(tenant.CodeLimitReached, "the message has %d different emoji or %d reactions, the most that it can have", maxEmoji, maxReactions)
 	}
-	return c.say(ctx, who, room, tenant.Event{
+	return c.say(ctx, room, tenant.Event{
 		Event: tenant.EventReaction, By: string(who.user), Seq: q.Seq, Emoji: q.Emoji, On: new(!q.Remove),
 	})
 }
@@ -157,7 +157,7 @@ func (c *Chat) message(ctx context.Context, who caller, r string, seq uint64) (s
 }
 
 // say stores an event about a message, and answers with the message when the event is applied.
-func (c *Chat) say(ctx context.Context, who caller, room seenRoom, e tenant.Event) (any, error) {
+func (c *Chat) say(ctx context.Context, room seenRoom, e tenant.Event) (any, error) {
 	e.By = string(room.name(tenant.UserID(e.By)))
 	event, err := json.Marshal(e)
 	if err != nil {

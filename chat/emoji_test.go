@@ -16,7 +16,7 @@ func TestReactionsAreExactlyOneEmoji(t *testing.T) {
 		}
 	}
 	for _, s := range []string{
-		"", "a", "1", "#", ":thumbsup:", "👍👍", "👍 ", " 👍", "👍a", "a👍", "👍‍", "‍👍", "🏽🏽", "🇩", "🇩🇪🇫", "🏴󠁧󠁢", "1️", "️", "‍",
+		"", "a", "1", "#", ":thumbsup:", "👍👍", "👍 ", " 👍", "👍a", "a👍", "👍\u200d", "\u200d👍", "🏽🏽", "🇩", "🇩🇪🇫", "🏴󠁧󠁢", "1️", "️", "\u200d",
 		"日", "ｱ", "<b>", "👍\x00", "\xf0\x9f\x91", strings.Repeat("👩‍", 30) + "👩", "é", "→",
 	} {
 		if isEmoji(s) {

@@ -31,8 +31,8 @@ func (c *userExportCmd) Run(ctx context.Context, std streams) error {
 }
 
 // export copies the NDJSON that stands at p as it comes, however long it is.
-func (c apiFlags) export(ctx context.Context, std streams, p, file string) error {
-	a, err := c.open(std)
+func (f apiFlags) export(ctx context.Context, std streams, p, file string) error {
+	a, err := f.open(std)
 	if err != nil {
 		return err
 	}

@@ -57,8 +57,8 @@ func may(s tenant.Share) string {
 }
 
 // sendShare calls a path of shares and shows the share that it answers.
-func (c *apiFlags) sendShare(ctx context.Context, std streams, method, p string, body any) error {
-	a, err := c.open(std)
+func (f apiFlags) sendShare(ctx context.Context, std streams, method, p string, body any) error {
+	a, err := f.open(std)
 	if err != nil {
 		return err
 	}
