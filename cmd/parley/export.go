@@ -64,7 +64,7 @@ func (a *api) stream(ctx context.Context, p string) (*http.Response, error) {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+a.token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := a.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("the server does not answer: %w", err)
 	}

@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 
 	"parley/tenant"
 )
@@ -108,23 +106,5 @@ func batches(in io.Reader, from int, send func(from int, lines []byte) error) er
 func (a *api) sendLines(ctx context.Context, p string, lines []byte, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(a.base, "/")+p, bytes.NewReader(lines))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+a.token)
-	req.Header.Set("Content-Type", "application/x-ndjson")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("the server does not answer: %w", err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	if res.StatusCode >= http.StatusBadRequest {
-		return decode(res, answer, nil)
-	}
-	return json.Unmarshal(answer, out)
+	return a.send(ctx, http.MethodPost, p, "application/x-ndjson", lines, out)
 }
