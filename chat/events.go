@@ -16,7 +16,7 @@ import (
 const eventBatch = 100
 
 const (
-	sqlEventRoom = `SELECT t.account, t.limits, r.room_pk, r.address, r.kind, r.class, r.state FROM rooms r JOIN tenants t USING (tenant_id)
+	sqlEventRoom = `SELECT t.account, r.room_pk, r.address, r.kind, r.class, r.state FROM rooms r JOIN tenants t USING (tenant_id)
 		WHERE r.tenant_id = $1 AND r.room_id = $2`
 	// The first row's lock lets one job of a room wait for the other.
 	sqlPendingEvents = `SELECT event_id, message_id, event FROM pending_events
@@ -27,20 +27,17 @@ const (
 // PublishEvents stores what was announced in a room, in its order. Cut off between the stream and
 // the commit, it stores an event again under the same id, which the projection knows for ever.
 func (c *Chat) PublishEvents(ctx context.Context, j tenant.PublishEvents) error {
-	who := caller{tenant: j.Tenant}
-	room := seenRoom{id: j.Room}
-	var limits []byte
+	room := seenRoom{id: j.Room, viewer: j.Tenant, host: j.Tenant}
 	err := c.pool.QueryRow(ctx, sqlEventRoom, j.Tenant, j.Room).
-		Scan(&who.account, &limits, &room.pk, &room.address, &room.kind, &room.class, &room.state)
+		Scan(&room.account, &room.pk, &room.address, &room.kind, &room.class, &room.state)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // the tenant is gone, and the events with it
 	}
 	if err == nil {
-		room.viewer, room.host, room.account, room.stream = j.Tenant, j.Tenant, who.account, subject.Stream(who.account, room.class)
-		who.limits, err = decodeLimits(limits)
+		room.stream = subject.Stream(room.account, room.class)
 	}
 	for n := eventBatch; err == nil && n == eventBatch; {
-		n, err = c.publishSome(ctx, who, room)
+		n, err = c.publishSome(ctx, room)
 	}
 	if err != nil {
 		return fmt.Errorf("publish the events of room %s of tenant %s: %w", j.Room, j.Tenant, err)
@@ -54,13 +51,13 @@ type pendingEvent struct {
 	Event     json.RawMessage
 }
 
-func (c *Chat) publishSome(ctx context.Context, who caller, room seenRoom) (int, error) {
+func (c *Chat) publishSome(ctx context.Context, room seenRoom) (int, error) {
 	tx, err := c.pool.Begin(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer rollback(ctx, tx)
-	rows, err := tx.Query(ctx, sqlPendingEvents, who.tenant, room.id, eventBatch)
+	rows, err := tx.Query(ctx, sqlPendingEvents, room.host, room.id, eventBatch)
 	if err != nil {
 		return 0, err
 	}
@@ -77,7 +74,7 @@ func (c *Chat) publishSome(ctx context.Context, who caller, room seenRoom) (int,
 		}
 		done = append(done, e.EventID)
 	}
-	if _, err = tx.Exec(ctx, sqlEventsDone, who.tenant, room.id, done); err != nil {
+	if _, err = tx.Exec(ctx, sqlEventsDone, room.host, room.id, done); err != nil {
 		return 0, err
 	}
 	return len(events), tx.Commit(ctx)

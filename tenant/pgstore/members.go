@@ -103,9 +103,7 @@ func scanMember(row pgx.CollectableRow) (m tenant.Member, err error) {
 	var until *time.Time
 	err = row.Scan(&m.Room, &m.User, &m.Name, &m.Role, &m.State, &m.JoinedAt, &until, &m.Reason, &m.ByHost)
 	m.JoinedAt = m.JoinedAt.UTC()
-	if until != nil {
-		m.Until = until.UTC()
-	}
+	m.Until = timeOf(until)
 	return m, err
 }
 
