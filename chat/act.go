@@ -30,6 +30,18 @@ func (c *Chat) React(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as
 	})
 }
 
+// PinMessage pins a message, or takes the pin away, for the tenant itself: the actor a, whom the audit names.
+func (c *Chat) PinMessage(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, seq uint64, on bool) error {
+	_, err := c.act(ctx, t, "", func(ctx context.Context, who caller) (any, error) {
+		room, m, err := c.message(ctx, who, string(r), seq)
+		if err != nil {
+			return nil, err
+		}
+		return messageAnswer{okay: yes, Message: m}, c.pin(ctx, a, who.tenant, room, m, on)
+	})
+	return err
+}
+
 const sqlTenantItself = `SELECT tenant_id, account, limits, $2, '' FROM tenants WHERE tenant_id = $1 AND status = 'active'`
 
 // act carries out an operation of the chat API for a backend.

@@ -19,11 +19,14 @@ func (c *Chat) opPin(ctx context.Context, who caller, q pinRequest) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	on := q.On == nil || *q.On
+	return done(c.pin(ctx, who.actor(), who.tenant, room, m, q.On == nil || *q.On))
+}
+
+func (c *Chat) pin(ctx context.Context, a tenant.Actor, t tenant.TenantID, room seenRoom, m tenant.Message, on bool) error {
 	if on && !m.Deleted.IsZero() {
-		return nil, errDeleted
+		return errDeleted
 	}
-	return done(c.rooms.Pin(ctx, who.actor(), who.tenant, room.id, q.Seq, on))
+	return c.rooms.Pin(ctx, a, t, room.id, m.Seq, on)
 }
 
 type pinsAnswer struct {

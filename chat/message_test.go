@@ -316,11 +316,17 @@ func TestBackendsEditDeleteAndReact(t *testing.T) {
 	if m := s.one("club", seq); m.Text != "second" {
 		t.Errorf("got %+v, want it as it was", m)
 	}
+	if err := s.chat.PinMessage(s.ctx(), tenant.Operator(), "acme", "club", seq+1, true); codeOf(err) != tenant.CodeNotFound {
+		t.Errorf("pin what is not there: got %v, want not found", err)
+	}
 	if err := s.chat.DeleteMessage(s.ctx(), "acme", "club", "", seq); err != nil {
 		t.Errorf("delete by the tenant: got %v, want nil", err)
 	}
 	if m := s.one("club", seq); m.Deleted.IsZero() || m.Text != "" {
 		t.Errorf("got %+v, want a tombstone", m)
+	}
+	if err := s.chat.PinMessage(s.ctx(), tenant.Operator(), "acme", "club", seq, true); err == nil {
+		t.Error("a deleted message was pinned")
 	}
 }
 

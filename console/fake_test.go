@@ -383,6 +383,16 @@ func (m fakeMessages) DeleteMessage(ctx context.Context, _ tenant.TenantID, r te
 	return m.f.did(ctx, "delete-message")
 }
 
+func (m fakeMessages) PinMessage(ctx context.Context, _ tenant.Actor, _ tenant.TenantID, r tenant.RoomID, _ uint64, on bool) error {
+	if err := hasRoom(r); err != nil {
+		return err
+	}
+	if on {
+		return m.f.did(ctx, "pin-message")
+	}
+	return m.f.did(ctx, "unpin-message")
+}
+
 func (m fakeMessages) React(ctx context.Context, _ tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, _ string, _ bool) (tenant.Message, error) {
 	if err := first(hasRoom(r), has(as)); err != nil {
 		return tenant.Message{}, err

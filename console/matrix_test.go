@@ -81,6 +81,8 @@ var matrix = map[string]rule{
 	"edit-message":          {tenant.ScopeChat, `{"as":"alice","text":"hi"}`, 200, `{"message":{"seq":7,`},
 	"react-to-message":      {tenant.ScopeChat, `{"as":"alice","emoji":"👍"}`, 200, `{"message":{"seq":7,`},
 	"delete-message":        {tenant.ScopeAdmin, "", 204, ""},
+	"pin-message":           {tenant.ScopeModerate, "", 204, ""},
+	"unpin-message":         {tenant.ScopeModerate, "", 204, ""},
 	"list-audit":            {tenant.ScopeRead, "", 200, `{"audit":[],"more":false}`},
 	"list-refusals":         {tenant.ScopeRead, "", 200, `{"refusals":[],"more":false}`},
 }

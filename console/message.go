@@ -79,3 +79,23 @@ func (c *console) deleteMessage(ctx context.Context, in *messageDeletion) (*stru
 	}
 	return nil, c.messages.DeleteMessage(ctx, call.tenant, call.room, as, in.Seq)
 }
+
+type pin struct {
+	Seq uint64 `path:"seq" minimum:"1" doc:"The message's sequence"`
+}
+
+func (c *console) pinMessage(ctx context.Context, in *pin) (*struct{}, error) {
+	return nil, c.setPin(ctx, in.Seq, true)
+}
+
+func (c *console) unpinMessage(ctx context.Context, in *pin) (*struct{}, error) {
+	return nil, c.setPin(ctx, in.Seq, false)
+}
+
+func (c *console) setPin(ctx context.Context, seq uint64, on bool) error {
+	call := callOf(ctx)
+	if err := call.actor.Allow(tenant.ScopeModerate, call.tenant); err != nil {
+		return err
+	}
+	return c.messages.PinMessage(ctx, call.actor, call.tenant, call.room, seq, on)
+}

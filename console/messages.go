@@ -11,7 +11,7 @@ import (
 	"parley/tenant"
 )
 
-// Messages reads rooms and posts in them. It knows no actors: the console asks for the key's scope first.
+// Messages reads rooms and posts in them. But for a pin, which the audit names, it knows no actors: the console asks for the key's scope first.
 type Messages interface {
 	Records
 	History(ctx context.Context, t tenant.TenantID, r tenant.RoomID, q tenant.HistoryQuery) (tenant.HistoryPage, error)
@@ -19,6 +19,7 @@ type Messages interface {
 	Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, m tenant.PostRequest) (seq uint64, err error)
 	EditMessage(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, text string) (tenant.Message, error)
 	DeleteMessage(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64) error
+	PinMessage(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, seq uint64, on bool) error
 	React(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, emoji string, remove bool) (tenant.Message, error)
 }
 

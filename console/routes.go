@@ -72,6 +72,8 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, post("post-message", ofRoom+"/messages", "Post a message as a user", existing()), c.postMessage)
 	huma.Register(api, patch("edit-message", ofRoom+"/messages/{seq}", "Edit a message as its author", existing()), c.editMessage)
 	huma.Register(api, remove("delete-message", ofRoom+"/messages/{seq}", "Delete a message: a tombstone stays"), c.deleteMessage)
+	huma.Register(api, put("pin-message", ofRoom+"/messages/{seq}/pin", "Pin a message", existing()), c.pinMessage)
+	huma.Register(api, remove("unpin-message", ofRoom+"/messages/{seq}/pin", "Take a message's pin away"), c.unpinMessage)
 	huma.Register(api, post("react-to-message", ofRoom+"/messages/{seq}/reactions", "React to a message as a user", existing(), status(http.StatusOK)), c.reactToMessage)
 
 	huma.Register(api, put("place-tenant-hold", ofTenant+"/hold", "Keep a copy of whatever the rooms of a tenant lose, until the hold is lifted"), c.placeHold)

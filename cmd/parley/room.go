@@ -19,6 +19,8 @@ type roomCmd struct {
 	Freeze   roomFreezeCmd   `cmd:"" help:"Let nobody post in a room, which stays readable."`
 	Archive  roomArchiveCmd  `cmd:"" help:"Close a room that is over, which stays readable."`
 	Reopen   roomReopenCmd   `cmd:"" help:"Open a frozen or archived room again."`
+	Pin      roomPinCmd      `cmd:"" help:"Pin a message of a room."`
+	Unpin    roomUnpinCmd    `cmd:"" help:"Take a message's pin away."`
 	Mutes    roomMutesCmd    `cmd:"" help:"List who is muted in a room."`
 	Reports  roomReportsCmd  `cmd:"" help:"List the messages that users reported."`
 	Delete   roomDeleteCmd   `cmd:"" help:"Delete a room; its id is never used again."`
@@ -131,10 +133,10 @@ func (c *roomMessagesCmd) Run(ctx context.Context, std streams) error {
 		if m.Event != nil {
 			said = string(m.Event)
 		}
-		rows = append(rows, []string{m.Time.Format(time.RFC3339), m.Sender, said})
+		rows = append(rows, []string{strconv.FormatUint(m.Seq, 10), m.Time.Format(time.RFC3339), m.Sender, said})
 	}
 	return a.show(answer, func(w io.Writer) {
-		table(w, "No messages yet. Post one: parley room post "+c.Tenant+" "+c.Room+" USER TEXT", []string{"at", "sender", "text"}, rows)
+		table(w, "No messages yet. Post one: parley room post "+c.Tenant+" "+c.Room+" USER TEXT", []string{"message", "at", "sender", "text"}, rows)
 	})
 }
 

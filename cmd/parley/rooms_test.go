@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -421,6 +422,28 @@ func pinsAndReports(t *testing.T, s *server, alice, bob, mallory *peer) {
 	alice.must("pin", `{"room":"lobby","seq":%d,"on":false}`, ack.Seq)
 	if got := bob.must("pins", `{"room":"lobby"}`)["messages"].([]any); len(got) != 0 {
 		t.Errorf("pins: got %v, want none", got)
+	}
+	path := fmt.Sprintf("/v1/tenants/acme/rooms/lobby/messages/%d/pin", ack.Seq)
+	for method, want := range map[string]int{http.MethodPut: 1, http.MethodDelete: 0} {
+		s.call(http.MethodPut, path, "") // twice is once
+		s.call(method, path, "")
+		if got := bob.must("pins", `{"room":"lobby"}`)["messages"].([]any); len(got) != want {
+			t.Errorf("pins after %s: got %v, want %d", method, got, want)
+		}
+	}
+	for _, c := range []struct {
+		verb string
+		want int
+	}{{"pin", 1}, {"unpin", 0}} {
+		if code, _, errs := runParley(t, "room", c.verb, "acme", "lobby", strconv.FormatUint(ack.Seq, 10), "--data", s.data); code != 0 {
+			t.Errorf("parley room %s: got %d and %q, want 0", c.verb, code, errs)
+		}
+		if got := bob.must("pins", `{"room":"lobby"}`)["messages"].([]any); len(got) != c.want {
+			t.Errorf("pins after %s: got %v, want %d", c.verb, got, c.want)
+		}
+	}
+	if got := s.send(s.token, http.MethodPut, fmt.Sprintf("/v1/tenants/acme/rooms/lobby/messages/%d/pin", ack.Seq+1000), ""); got.status != http.StatusNotFound {
+		t.Errorf("pin of nothing: got %d %s, want 404", got.status, got.body)
 	}
 }
 
