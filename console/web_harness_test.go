@@ -31,6 +31,7 @@ func (stand) NewAccount() (string, []tenant.SealedKey, error) {
 	return a, []tenant.SealedKey{{Account: a, KeyID: a + "-signing", Purpose: "signing", Sealed: []byte("x"), Version: 1}}, nil
 }
 func (stand) Push(context.Context, tenant.TenantID) error                      { return nil }
+func (stand) EnsureShared(context.Context, tenant.Tenant) error                { return nil }
 func (stand) Ensure(context.Context, tenant.Tenant, tenant.Class) error        { return nil }
 func (stand) Admit(string, tenant.UserID)                                      {}
 func (stand) KickAll(context.Context, string) (int, error)                     { return 0, nil }

@@ -18,6 +18,7 @@ func (q *request) newRoomForm() ui.Form {
 			{Value: "open", Label: "open: all users read and post"},
 			{Value: "private", Label: "private: its members"},
 			{Value: "announce", Label: "announce: all read, named users post"},
+			{Value: "shared", Label: "shared: its members, of other tenants too"},
 		}},
 		{Name: "class", Label: "How long messages are kept", Value: "std", Options: []ui.Option{
 			{Value: "std", Label: "std: the tenant's default"},

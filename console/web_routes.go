@@ -69,6 +69,15 @@ func (w *web) table() []route {
 		do("/t/{tenant}/rooms/{room}/members", seated, w.doPutMember),
 		do("/t/{tenant}/rooms/{room}/members/{user}/remove", seated, w.doRemoveMember),
 
+		show("/t/{tenant}/shares", seated, w.showShares),
+		do("/t/{tenant}/shares", seated, w.doOffer),
+		show("/t/{tenant}/shares/{share}", seated, w.showShare),
+		do("/t/{tenant}/shares/{share}/accept", seated, w.doAcceptShare),
+		do("/t/{tenant}/shares/{share}/decline", seated, w.doDeclineShare),
+		do("/t/{tenant}/shares/{share}/title", seated, w.doRenameShare),
+		do("/t/{tenant}/shares/{share}/change", seated, w.doChangeShare),
+		do("/t/{tenant}/shares/{share}/end", seated, w.doEndShare),
+
 		show("/t/{tenant}/users", seated, w.showUsers),
 		do("/t/{tenant}/users", seated, w.doNewUser),
 		show("/t/{tenant}/users/{user}", seated, w.showUser),

@@ -24,6 +24,12 @@ var steps = map[string]step{
 	"/t/{tenant}/rooms/{room}/delete":                {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/rooms/{room}/members":               {tenant.SeatAdmin, []string{"user", "alice", "role", "member"}, 0},
 	"/t/{tenant}/rooms/{room}/members/{user}/remove": {tenant.SeatModerator, nil, 0},
+	"/t/{tenant}/shares":                             {tenant.SeatAdmin, []string{"room", "ours", "guest", "third"}, 0},
+	"/t/{tenant}/shares/{share}/accept":              {tenant.SeatAdmin, []string{"title", "Theirs"}, 0},
+	"/t/{tenant}/shares/{share}/decline":             {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/shares/{share}/title":               {tenant.SeatAdmin, []string{"title", "Theirs"}, 0},
+	"/t/{tenant}/shares/{share}/change":              {tenant.SeatAdmin, []string{"post", "yes"}, 0},
+	"/t/{tenant}/shares/{share}/end":                 {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/users":                              {tenant.SeatAdmin, []string{"id", "carol"}, 0},
 	"/t/{tenant}/users/{user}/edit":                  {tenant.SeatAdmin, []string{"name", "Bobby"}, 0},
 	"/t/{tenant}/users/{user}/revoke":                {tenant.SeatModerator, []string{"reason", "left"}, 0},
@@ -68,7 +74,17 @@ func newTown(t testing.TB) *town {
 	s.must(err)
 	key, _, err := s.desk.AddKey(c, owner, "acme", tenant.KeySpec{Kind: tenant.KeyAPI, Name: "k", Scopes: []tenant.Scope{tenant.ScopeRead}})
 	s.must(err)
-	w.path = strings.NewReplacer("{tenant}", "acme", "{room}", "lobby", "{user}", "bob", "{key}", key.ID,
+	s.owner("third")
+	stranger := w.who["stranger"].principal().Actor()
+	_, err = s.desk.CreateRoom(c, owner, "acme", tenant.NewRoom{ID: "ours", Kind: "shared"})
+	s.must(err)
+	_, err = s.desk.CreateRoom(c, stranger, "other", tenant.NewRoom{ID: "theirs", Kind: "shared"})
+	s.must(err)
+	given, err := s.desk.OfferShare(c, owner, "acme", tenant.NewShare{Room: "ours", Guest: "other"})
+	s.must(err)
+	offered, err := s.desk.OfferShare(c, stranger, "other", tenant.NewShare{Room: "theirs", Guest: "acme"})
+	s.must(err)
+	w.path = strings.NewReplacer("{share}/change", given.ID+"/change", "{share}", offered.ID, "{tenant}", "acme", "{room}", "lobby", "{user}", "bob", "{key}", key.ID,
 		"{link}", open.ID, "{person}", string(other.principal().Profile.ID), "{login}", "none", "{$}", "")
 	return w
 }
@@ -178,6 +194,12 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 		{"/t/acme/rooms/lobby/members", []string{"user", "nobody", "role", "reader"}, []string{`value="nobody"`, "There is no user of this id", `value="reader" selected`}},
 		{"/t/acme/rooms/lobby/members", []string{"user", "alice", "role", "king"}, []string{`value="alice"`, "e-role"}},
 		{"/t/acme/rooms/lobby/title", []string{"title", strings.Repeat("x", 201)}, []string{strings.Repeat("x", 201), "e-title"}},
+		{"/t/acme/shares", []string{"room", bad, "guest", bad, "history", "some", "until", "2001-01-01"}, []string{kept, "e-guest", "e-history", "e-until"}},
+		{"/t/acme/shares", []string{"room", "lobby", "guest", "other"}, []string{"e-room", `value="other"`}},
+		{"/t/acme/shares", []string{"room", "ours", "guest", "nobody", "until", "soon"}, []string{"e-until", `value="nobody"`}},
+		{"/t/acme/shares", []string{"room", "ours", "guest", "nobody", "post", "yes"}, []string{"e-guest", `value="yes" selected`}},
+		{w.path.Replace("/t/acme/shares/{share}/accept"), []string{"title", strings.Repeat("x", 201)}, []string{"e-title"}},
+		{w.path.Replace("/t/acme/shares/{share}/change"), []string{"until", "2001-01-01"}, []string{"e-until"}},
 		{"/t/acme/users", []string{"id", bad, "name", "Carol"}, []string{kept, `value="Carol"`, "e-id"}},
 		{"/t/acme/users", []string{"id", "alice", "name", "Carol"}, []string{"A user of this id exists", `value="Carol"`}},
 		{"/t/acme/users", []string{"id", "carol", "name", strings.Repeat("x", 201), "password", "s3cret!"}, []string{"e-name", "e-password"}},

@@ -229,6 +229,7 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 		{"connect-http", "/t/acme-chat/connect?via=http"},
 		{"rooms", "/t/acme-chat/rooms"},
 		{"room", "/t/acme-chat/rooms/lobby"},
+		{"shares", "/t/acme-chat/shares"},
 		{"users", "/t/acme-chat/users"},
 		{"user", "/t/acme-chat/users/alice"},
 		{"connections", "/t/acme-chat/connections"},

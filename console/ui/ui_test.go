@@ -57,6 +57,11 @@ var samples = []View{
 		Members:  []MemberRow{{Link: "/u", ID: hostile, Name: hostile, Role: hostile, State: "invited", Since: noon, Change: form, Remove: button}},
 		Messages: []MessageRow{{Seq: 1, Sender: hostile, Text: hostile, At: noon, Edited: true, Replies: 2, Reactions: []string{hostile}, Remove: &button}, {Event: hostile}, {Deleted: true}},
 	},
+	&Shares{Page: frame, ID: "acme", Rooms: "/r", Search: search, Pager: pager, Offer: form, Open: true, May: true, Rows: []ShareRow{share, {Status: "offered", Out: true}}},
+	&Share{
+		Page: frame, List: "/l", Room: "/r", Row: share, Host: hostile, Guest: hostile, Everything: true, OfferedAt: noon, OfferedBy: hostile, AcceptedAt: noon, AcceptedBy: hostile,
+		EndedAt: noon, EndedBy: hostile, ExpiresAt: noon, Accept: &form, Rename: &form, Change: &form, Decline: &button, End: &button,
+	},
 	&Users{Page: frame, ID: "acme", Search: search, Pager: pager, New: form, Open: true, May: true, Rows: []UserRow{{"/u", hostile, hostile, hostile, hostile}}},
 	&User{
 		Page: frame, Base: "/t/acme", ID: hostile, Name: hostile, Kind: hostile, Status: "revoked", Reason: hostile, ExternalID: hostile, Since: noon,
@@ -90,6 +95,7 @@ var samples = []View{
 
 var (
 	audit       = AuditRow{At: noon, Actor: hostile, Action: hostile, Object: hostile, Before: hostile, After: hostile}
+	share       = ShareRow{Link: "/s", Title: hostile, With: hostile, Status: "accepted", Post: true, Since: noon, By: hostile}
 	search      = Search{Action: "/s", Query: hostile, Label: hostile}
 	pager       = Pager{First: "/f", Next: "/n"}
 	connections = Connections{Base: "/t/acme", Again: "/a", More: 7, At: noon, Rows: []ConnectionRow{{"/u", hostile, hostile, hostile, hostile, noon}}}
@@ -136,7 +142,7 @@ func TestEveryEmptyViewRenders(t *testing.T) {
 		&Account{}, &Home{}, &Failure{}, &Overview{}, &Chat{Error: "x"}, &Connect{},
 		Snippets{Error: "x"},
 		Waiting{},
-		&Rooms{}, &Room{}, &Users{}, &User{},
+		&Rooms{}, &Room{}, &Shares{}, &Share{}, &Users{}, &User{},
 		Connections{},
 		&Live{}, &Keys{}, &Refusals{}, &Audit{}, &People{}, &Settings{},
 	} {
