@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"sort"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 
@@ -18,6 +19,8 @@ const (
 	maxPayload = 1 << 20
 	// maxSubs bounds one connection: some for each of its listed rooms, and its inboxes.
 	maxSubs = 1000
+	// answerTime is how long a server keeps the way back for the answer of a service.
+	answerTime = 30 * time.Second
 	// maxClosed is how many subjects of closed rooms and muted users an account's mappings
 	// close, since each costs every post a little (NATS.md). The projector refuses what the
 	// others still get.
@@ -56,9 +59,10 @@ type tenantFacts struct {
 	Limits  tenant.Limits
 	Status  tenant.Status
 	Signing []string
-	Closed  []closedPost // newest first, blocked pairs behind all others
-	Revoked []string     // nkeys of credentials that the servers would let in by themselves
-	Shared  []sharedRoom // in the order of their addresses
+	Closed  []closedPost    // newest first, blocked pairs behind all others
+	Revoked []string        // nkeys of credentials that the servers would let in by themselves
+	Shared  []sharedRoom    // in the order of their addresses
+	Asked   []sharedService // of other tenants, in the order of their shares
 }
 
 // systemFacts are all that the claims of the operator and its three accounts depend on.
@@ -134,6 +138,11 @@ func tenantClaims(f tenantFacts, platform string) *jwt.AccountClaims {
 		},
 	)
 	sort.Sort(c.Imports)
+	c.Limits.Exports, c.Limits.WildcardExports = 1, true
+	c.Exports.Add(&jwt.Export{
+		Name: "services", Subject: subject.ServicesExport, Type: jwt.Service, TokenReq: true,
+		ResponseType: jwt.ResponseTypeSingleton, ResponseThreshold: answerTime,
+	})
 	closeSubjects(c, f.Closed)
 	revoke(c, f)
 	return c

@@ -82,8 +82,11 @@ func TestTenantClaims(t *testing.T) {
 		t.Errorf("got mappings %s, want %s", got, want)
 	}
 
-	if len(c.Imports) != 2 || len(c.Exports) != 0 {
-		t.Fatalf("got %d imports and %d exports, want 2 and none", len(c.Imports), len(c.Exports))
+	if len(c.Imports) != 2 || len(c.Exports) != 1 {
+		t.Fatalf("got %d imports and %d exports, want 2 and that of services", len(c.Imports), len(c.Exports))
+	}
+	if e := c.Exports[0]; e.Subject != "svc.*.*.*" || e.Type != jwt.Service || !e.TokenReq || e.ResponseType != jwt.ResponseTypeSingleton || e.AccountTokenPosition != 0 {
+		t.Errorf("got export %+v, want one that asks for a token", e)
 	}
 	imports := map[jwt.ExportType]*jwt.Import{}
 	for _, i := range c.Imports {
@@ -97,7 +100,7 @@ func TestTenantClaims(t *testing.T) {
 	}
 
 	l := c.Limits
-	if l.Conn != 5 || l.Subs != maxSubs || l.Payload != 64<<10+headerBytes || !l.DisallowBearer || l.LeafNodeConn != 0 || l.Exports != 0 {
+	if l.Conn != 5 || l.Subs != maxSubs || l.Payload != 64<<10+headerBytes || !l.DisallowBearer || l.LeafNodeConn != 0 || l.Exports != 1 {
 		t.Errorf("got limits %+v", l)
 	}
 	if l.IsJSEnabled() {

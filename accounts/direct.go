@@ -159,18 +159,18 @@ func (a *Accounts) ServiceCreds(ctx context.Context, t tenant.Tenant, u tenant.U
 	if err != nil {
 		return "", "", fmt.Errorf("issue credentials of service %s: %w", u, err)
 	}
-	nkey, file, err := issue(signer, func(public string) *jwt.UserClaims { return serviceClaims(public, t.Account, u) })
+	nkey, file, err := issue(signer, func(public string) *jwt.UserClaims { return serviceClaims(public, t, u) })
 	if err != nil {
 		return "", "", fmt.Errorf("issue credentials of service %s: %w", u, err)
 	}
 	return nkey, file, nil
 }
 
-func serviceClaims(public, account string, u tenant.UserID) *jwt.UserClaims {
+func serviceClaims(public string, t tenant.Tenant, u tenant.UserID) *jwt.UserClaims {
 	c := jwt.NewUserClaims(public)
-	c.Name, c.IssuerAccount = string(u), account
+	c.Name, c.IssuerAccount = string(u), t.Account
 	c.AllowedConnectionTypes.Add(jwt.ConnectionTypeStandard, jwt.ConnectionTypeWebsocket)
-	g := grant.ForService(u)
+	g := grant.ForService(t.ID, u)
 	c.Pub.Allow, c.Sub.Allow, c.Sub.Deny = g.Pub, g.Sub, g.SubDeny
 	return c
 }

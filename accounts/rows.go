@@ -83,7 +83,13 @@ SELECT t.tenant_id, t.account, t.limits, t.status,
     WHERE tenant_id = t.tenant_id AND kind = 'shared' AND state <> 'deleted'
     UNION ALL
     SELECT r.address, extract(epoch FROM s.accepted_at)::bigint FROM shares s JOIN rooms r ON r.room_pk = s.room_pk
-    WHERE s.guest = t.tenant_id AND s.status = 'accepted' AND r.state <> 'deleted') s), '[]')
+    WHERE s.guest = t.tenant_id AND s.status = 'accepted' AND r.state <> 'deleted') s), '[]'),
+  coalesce((SELECT jsonb_agg(jsonb_build_object('share', s.share_id, 'service', s.service, 'host', s.host, 'since', extract(epoch FROM s.accepted_at)::bigint,
+      'key', jsonb_build_object('Account', k.account, 'KeyID', k.key_id, 'Purpose', k.purpose, 'Sealed', encode(k.sealed, 'base64'), 'Version', k.key_version))
+      ORDER BY s.share_id)
+    FROM shares s JOIN tenants h ON h.tenant_id = s.host
+    CROSS JOIN LATERAL (SELECT * FROM account_keys k WHERE k.account = h.account AND k.purpose = 'signing' ORDER BY k.created_at DESC, k.key_id LIMIT 1) k
+    WHERE s.guest = t.tenant_id AND s.status = 'accepted' AND s.service <> ''), '[]')
 FROM tenants t WHERE t.tenant_id = ANY($1)`
 
 // readFacts reads what the claims of tenants depend on.
@@ -94,7 +100,7 @@ func readFacts(ctx context.Context, q querier, ids []tenant.TenantID) (map[tenan
 	}
 	facts := make(map[tenant.TenantID]tenantFacts, len(ids))
 	var f tenantFacts
-	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Revoked, &f.Shared}, func() error {
+	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Revoked, &f.Shared, &f.Asked}, func() error {
 		facts[f.Tenant] = f
 		f = tenantFacts{}
 		return nil
@@ -134,5 +140,8 @@ func (s *System) claimsOf(r row, facts map[tenant.TenantID]tenantFacts) (*jwt.Ac
 		return nil, fmt.Errorf("claims of %s: %w", r.Account, errDeleting)
 	}
 	c := tenantClaims(f, s.facts.parley.id)
-	return c, importShared(c, s.facts.parley.id, s.parleySigner, f.Shared)
+	if err := importShared(c, s.facts.parley.id, s.parleySigner, f.Shared); err != nil {
+		return nil, err
+	}
+	return c, importServices(c, f.Tenant, s.keys.Signer, f.Asked)
 }

@@ -22,7 +22,7 @@ type sharedRoom struct {
 func importShared(c *jwt.AccountClaims, platform string, signer nkeys.KeyPair, rooms []sharedRoom) error {
 	for _, r := range rooms {
 		from := subject.SharedRoom(r.Address)
-		token, err := activation(c.Subject, platform, signer, from, r.Since)
+		token, err := activation(c.Subject, platform, signer, jwt.Stream, from, r.Since)
 		if err != nil {
 			return fmt.Errorf("activate shared room %s: %w", r.Address, err)
 		}
@@ -35,10 +35,41 @@ func importShared(c *jwt.AccountClaims, platform string, signer nkeys.KeyPair, r
 	return nil
 }
 
-// activation lets an account import a stream subject of the platform's.
-func activation(account, platform string, signer nkeys.KeyPair, from string, since int64) (string, error) {
+// A sharedService is a service of another tenant's that an account's users may ask.
+type sharedService struct {
+	Share   string           `json:"share"`
+	Service string           `json:"service"`
+	Host    tenant.TenantID  `json:"host"`
+	Since   int64            `json:"since"` // seconds: when the share was accepted
+	Key     tenant.SealedKey `json:"key"`   // signs for the host
+}
+
+// importServices adds an import for each service of another tenant, with the activation that its
+// host's export asks for. open opens the keys of hosts.
+func importServices(c *jwt.AccountClaims, guest tenant.TenantID, open func(tenant.SealedKey) (nkeys.KeyPair, error), services []sharedService) error {
+	for _, s := range services {
+		signer, err := open(s.Key)
+		if err != nil {
+			return fmt.Errorf("activate share %s: %w", s.Share, err)
+		}
+		from := subject.SharedService(s.Service, s.Share)
+		token, err := activation(c.Subject, s.Key.Account, signer, jwt.Service, from, s.Since)
+		if err != nil {
+			return fmt.Errorf("activate share %s: %w", s.Share, err)
+		}
+		c.Imports.Add(&jwt.Import{
+			Name: s.Share, Account: s.Key.Account, Type: jwt.Service,
+			Subject: jwt.Subject(from), LocalSubject: jwt.RenamingSubject(subject.GuestService(s.Service, s.Host, guest)), Token: token,
+		})
+	}
+	sort.Sort(c.Imports)
+	return nil
+}
+
+// activation lets an account import a subject of an exporter's.
+func activation(account, exporter string, signer nkeys.KeyPair, kind jwt.ExportType, from string, since int64) (string, error) {
 	a := jwt.NewActivationClaims(account)
 	a.Name, a.Type, a.Version = "shared", jwt.ActivationClaim, claimsVersion
-	a.ImportSubject, a.ImportType, a.IssuerAccount = jwt.Subject(from), jwt.Stream, platform
+	a.ImportSubject, a.ImportType, a.IssuerAccount = jwt.Subject(from), kind, exporter
 	return encode(a, signer, since)
 }

@@ -75,7 +75,7 @@ func (c *Callout) userJWT(a *attempt, id *tenant.Identity, until time.Time) (str
 	now := c.conf.Now()
 	text, err := encodeJWT(claims[userPart]{
 		Subject: a.req.NATS.UserNKey, Name: string(id.User.ID), IssuedAt: now.Unix(), Expires: expiry(now, until).Unix(),
-		NATS: newUserPart(grant.For(id.User.ID, id.Rooms, id.Restricted), id.Account),
+		NATS: newUserPart(grant.For(id.Tenant, id.User.ID, id.Rooms, id.Restricted), id.Account),
 	}, signer)
 	if err != nil {
 		return "", fmt.Errorf("sign user: %w", err)

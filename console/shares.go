@@ -7,7 +7,7 @@ import (
 	"parley/tenant"
 )
 
-// Shares is what the routes of shared rooms' shares ask of the domain.
+// Shares is what the routes of shares ask of the domain.
 type Shares interface {
 	OfferShare(ctx context.Context, a tenant.Actor, t tenant.TenantID, n tenant.NewShare) (tenant.Share, error)
 	Share(ctx context.Context, a tenant.Actor, t tenant.TenantID, id string) (tenant.Share, error)
@@ -20,7 +20,8 @@ type Shares interface {
 
 type newShare struct {
 	Body struct {
-		Room    string    `json:"room" doc:"The id, or the address, of a shared room of the tenant"`
+		Room    string    `json:"room,omitempty" doc:"The id, or the address, of a shared room of the tenant; or name a service"`
+		Service string    `json:"service,omitempty" doc:"The name of a service of the tenant, on which its backends answer"`
 		Guest   string    `json:"guest" doc:"The id of the tenant that it is offered to"`
 		Post    bool      `json:"post,omitempty" doc:"Whether the guest's users may post; they read in any case"`
 		History string    `json:"history,omitempty" doc:"What the guest's users read of before: all, or share (by default), which is from the acceptance on"`
@@ -43,7 +44,7 @@ func answerShare(s tenant.Share, err error) (*oneShare, error) {
 func (c *console) offerShare(ctx context.Context, in *newShare) (*oneShare, error) {
 	call, b := callOf(ctx), in.Body
 	return answerShare(c.service.OfferShare(ctx, call.actor, call.tenant, tenant.NewShare{
-		Room: b.Room, Guest: b.Guest, Post: b.Post, History: b.History, Until: b.Until,
+		Room: b.Room, Service: b.Service, Guest: b.Guest, Post: b.Post, History: b.History, Until: b.Until,
 	}))
 }
 

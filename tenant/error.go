@@ -54,6 +54,13 @@ func Invalid(field, why string) *Error {
 	return &Error{Code: CodeInvalid, Message: field + ": " + why, Fields: map[string]string{field: why}}
 }
 
+// LimitReached is the error of a limit, of which the field of the body asks for one more.
+func LimitReached(field, format string, args ...any) *Error {
+	e := Errorf(CodeLimitReached, format, args...)
+	e.Fields = map[string]string{field: e.Message}
+	return e
+}
+
 // NotFound says that a thing does not exist, or is none of the caller's business.
 func NotFound(what string) *Error { return Errorf(CodeNotFound, "no such %s", what) }
 

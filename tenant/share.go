@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// A Share is an offer of a shared room by its host to another tenant, and what became of it.
+// A Share is an offer of a shared room, or of a service, by its host to another tenant, and what became of it.
 type Share struct {
 	ID         string       `json:"id"`
-	Room       RoomID       `json:"room"` // the room's address, by which the guest names it
+	Room       RoomID       `json:"room,omitempty"`    // the room's address, by which the guest names it; of a room alone
+	Service    string       `json:"service,omitempty"` // the service's name at its host; the guest's users ask <service>@<host>
 	Host       TenantID     `json:"host"`
 	Guest      TenantID     `json:"guest"`
-	Title      string       `json:"title"`   // the room's, or the guest's own
-	Post       bool         `json:"post"`    // the guest's users may post
-	History    ShareHistory `json:"history"` // what the guest's users read of before
+	Title      string       `json:"title"`             // the room's or the service's, or the guest's own
+	Post       bool         `json:"post"`              // the guest's users may post
+	History    ShareHistory `json:"history,omitempty"` // what the guest's users read of before
 	Status     ShareStatus  `json:"status"`
 	OfferedAt  time.Time    `json:"offered_at"`
 	OfferedBy  string       `json:"offered_by"`
@@ -51,16 +52,17 @@ const (
 	ShareSince ShareHistory = "share"
 )
 
-// NewShare is what is said of an offer.
+// NewShare is what is said of an offer, of a room or of a service.
 type NewShare struct {
 	Room    string    // the room's id, or its address
+	Service string    // the name on which backends of the tenant answer
 	Guest   string    // id of the tenant
 	Post    bool      // else its users read
 	History string    // all, or share (the default)
 	Until   time.Time // when the share ends by itself; zero: never
 }
 
-// SharePatch holds what changes; nil stays. Post and Until are the host's, Title is the guest's.
+// SharePatch holds what changes; nil stays. Post (of a room) and Until are the host's, Title is the guest's.
 type SharePatch struct {
 	Post  *bool
 	Until *time.Time // zero: never
@@ -73,8 +75,8 @@ const (
 	offerLife = 30 * 24 * time.Hour
 	// maxGuests is how many tenants one room is open to: each is a subject of its stream.
 	maxGuests = 50
-	// maxShared is how many shared rooms one tenant has, its own and those of others: each is
-	// an import with its activation in its account's claims, which have a bound of 1 MiB.
+	// maxShared is how many shared rooms one tenant has, its own and those of others, and services of others:
+	// each is an import with its activation in its account's claims, which have a bound of 1 MiB.
 	maxShared = 500
 )
 
@@ -83,16 +85,32 @@ func (n NewShare) parse(host TenantID, now time.Time) (guest TenantID, history S
 	guest, err = ParseTenantID("guest", n.Guest)
 	f.add(err)
 	f.check(err != nil || guest != host, "guest", "nobody shares a room with himself; name another tenant")
-	f.check(n.Room != "", "room", "must be the id of a shared room of yours")
-	switch history = ShareHistory(n.History); history {
-	case "":
-		history = ShareSince
-	case ShareAll, ShareSince:
-	default:
-		f["history"] = "must be all or share"
+	if n.Service == "" {
+		history = n.parseRoom(f)
+	} else {
+		n.parseService(f)
 	}
 	f.check(n.Until.IsZero() || n.Until.After(now), "until", "must be in the future")
 	return guest, history, f.err()
+}
+
+func (n NewShare) parseRoom(f faults) ShareHistory {
+	f.check(n.Room != "", "room", "must be the id of a shared room of yours; or name a service")
+	switch h := ShareHistory(n.History); h {
+	case "":
+		return ShareSince
+	case ShareAll, ShareSince:
+		return h
+	}
+	f["history"] = "must be all or share"
+	return ""
+}
+
+func (n NewShare) parseService(f faults) {
+	f.check(ValidID(n.Service), "service", idRule)
+	f.check(n.Room == "", "room", "a share is of a room or of a service; leave one out")
+	f.check(!n.Post, "post", "nobody posts in a service; leave it out")
+	f.check(n.History == "", "history", "a service has none; leave it out")
 }
 
 // newAddress is a room's name in the whole system: nobody can guess it, and nothing of the host is in it.
@@ -177,8 +195,8 @@ type ShareTx interface {
 	SharedRoom(ctx context.Context, host TenantID, r RoomID) (Room, error)
 	TenantStatus(ctx context.Context, t TenantID) (Status, error) // of another tenant than the transaction's
 	CountGuests(ctx context.Context, address RoomID) (int, error) // offers and shares that are open
-	CountShared(ctx context.Context, t TenantID) (int, error)     // shared rooms of its own and of others
-	InsertShare(ctx context.Context, s Share) error               // ErrConflict: one is open for this room and guest
+	CountShared(ctx context.Context, t TenantID) (int, error)     // shared rooms of its own, rooms and services of others
+	InsertShare(ctx context.Context, s Share) error               // ErrConflict: one is open for this room or service and guest
 	// LockShare reads a share and keeps others from changing it.
 	LockShare(ctx context.Context, id string) (Share, error)
 	UpdateShare(ctx context.Context, s Share) error

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// OfferShare offers a shared room of the tenant to another, whose admin accepts or declines.
+// OfferShare offers a shared room or a service of the tenant to another, whose admin accepts or declines.
 func (s *Service) OfferShare(ctx context.Context, a Actor, t TenantID, n NewShare) (Share, error) {
 	if err := a.Allow(ScopeAdmin, t); err != nil {
 		return Share{}, err
@@ -17,20 +17,22 @@ func (s *Service) OfferShare(ctx context.Context, a Actor, t TenantID, n NewShar
 		return Share{}, err
 	}
 	sh := Share{
-		ID: newShareID(), Host: t, Guest: guest, Post: n.Post, History: history, Status: ShareOffered,
+		ID: newShareID(), Host: t, Guest: guest, Service: n.Service, Title: n.Service, Post: n.Post, History: history, Status: ShareOffered,
 		OfferedAt: now, OfferedBy: a.String(), ExpiresAt: earliest(now.Add(offerLife), n.Until), Until: n.Until,
 	}
 	err = s.write(ctx, a, t, func(tx Tx, _ Tenant) error {
-		room, err := sharedRoomOf(ctx, tx, t, RoomID(n.Room))
-		if err != nil {
-			return err
+		if n.Service == "" {
+			room, err := sharedRoomOf(ctx, tx, t, RoomID(n.Room))
+			if err != nil {
+				return err
+			}
+			sh.Room, sh.HostRoom, sh.Title = RoomID(room.Address), room.ID, room.Title
 		}
-		sh.Room, sh.HostRoom, sh.Title = RoomID(room.Address), room.ID, room.Title
 		if err := offerable(ctx, tx, sh); err != nil {
 			return err
 		}
 		if err := tx.InsertShare(ctx, sh); err != nil {
-			return orConflict(err, "the room is offered to this tenant already, or shared with it")
+			return orConflict(err, "it is offered to this tenant already, or shared with it")
 		}
 		if err := tx.Enqueue(ctx, ExpireShare{sh.ID}, sh.ExpiresAt); err != nil {
 			return err
@@ -62,20 +64,17 @@ func offerable(ctx context.Context, tx Tx, sh Share) error {
 	if errors.Is(err, ErrNotFound) || err == nil && status != Active {
 		return Invalid("guest", "there is no active tenant of this id")
 	}
-	if err != nil {
+	if err != nil || sh.Service != "" { // a service costs its host nothing
 		return err
 	}
 	guests, err := tx.CountGuests(ctx, sh.Room)
-	if err != nil {
-		return err
+	if err == nil && guests >= maxGuests {
+		err = LimitReached("guest", "the room is shared with %d tenants, which is the most; end a share first", maxGuests)
 	}
-	if guests >= maxGuests {
-		return Errorf(CodeLimitReached, "the room is shared with %d tenants, which is the most; end a share first", maxGuests)
-	}
-	return nil
+	return err
 }
 
-// AcceptShare opens a room that was offered to the tenant. It is usable when this returns.
+// AcceptShare opens what was offered to the tenant. It is usable when this returns.
 func (s *Service) AcceptShare(ctx context.Context, a Actor, t TenantID, id string) (Share, error) {
 	sh, err := s.answerShare(ctx, a, t, id, "share.accept", func(tx Tx, sh *Share, now time.Time) error {
 		if err := mayShareMore(ctx, tx, t); err != nil {
@@ -97,7 +96,7 @@ func (s *Service) AcceptShare(ctx context.Context, a Actor, t TenantID, id strin
 func mayShareMore(ctx context.Context, tx Tx, t TenantID) error {
 	n, err := tx.CountShared(ctx, t)
 	if err == nil && n >= maxShared {
-		err = Errorf(CodeLimitReached, "the tenant has %d shared rooms, its own and those of others, which is the most; end a share first", maxShared)
+		err = LimitReached("share", "the tenant has %d shared rooms, its own and those of others, and services of others, which is the most; end a share first", maxShared)
 	}
 	return err
 }
@@ -115,7 +114,7 @@ func (s *Service) answerShare(ctx context.Context, a Actor, t TenantID, id, acti
 	return s.changeShare(ctx, a, t, id, action, func(tx Tx, sh *Share, now time.Time) error {
 		switch {
 		case sh.Guest != t:
-			return Errorf(CodeForbidden, "only the tenant that the room is offered to may answer")
+			return Errorf(CodeForbidden, "only the tenant that it is offered to may answer")
 		case sh.lapsed(now):
 			return Errorf(CodeConflict, "the offer expired at %s; ask for a new one", sh.ExpiresAt.Format(time.RFC3339))
 		case sh.Status != ShareOffered:
@@ -123,7 +122,7 @@ func (s *Service) answerShare(ctx context.Context, a Actor, t TenantID, id, acti
 		}
 		status, err := tx.TenantStatus(ctx, sh.Host)
 		if err == nil && status != Active {
-			err = Errorf(CodeConflict, "the tenant that offers the room is not active")
+			err = Errorf(CodeConflict, "the tenant that offers it is not active")
 		}
 		if err != nil {
 			return err
@@ -132,7 +131,7 @@ func (s *Service) answerShare(ctx context.Context, a Actor, t TenantID, id, acti
 	})
 }
 
-// UpdateShare changes what the host gives, or how the guest calls the room.
+// UpdateShare changes what the host gives, or how the guest calls it.
 func (s *Service) UpdateShare(ctx context.Context, a Actor, t TenantID, id string, p SharePatch) (Share, error) {
 	f := faults{}
 	if p.Title != nil {
@@ -147,9 +146,11 @@ func (s *Service) UpdateShare(ctx context.Context, a Actor, t TenantID, id strin
 		case !sh.open() || sh.lapsed(now):
 			return Errorf(CodeConflict, "the share has ended")
 		case (p.Post != nil || p.Until != nil) && sh.Host != t:
-			return Errorf(CodeForbidden, "only the tenant whose room it is changes post and until")
+			return Errorf(CodeForbidden, "only the tenant that shares changes post and until")
+		case p.Post != nil && sh.Service != "":
+			return Invalid("post", "nobody posts in a service")
 		case p.Title != nil && sh.Guest != t:
-			return Errorf(CodeForbidden, "title is the guest's own name for the room; rename the room itself instead")
+			return Errorf(CodeForbidden, "title is the guest's own name for what is shared; rename the room itself instead")
 		}
 		return p.apply(ctx, tx, sh)
 	})

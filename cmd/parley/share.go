@@ -11,7 +11,7 @@ import (
 )
 
 type shareCmd struct {
-	Offer   shareOfferCmd   `cmd:"" help:"Offer a shared room to another tenant."`
+	Offer   shareOfferCmd   `cmd:"" help:"Offer a shared room, or a service, to another tenant."`
 	List    shareListCmd    `cmd:"" help:"List the offers and shares of a tenant, in and out."`
 	Show    shareShowCmd    `cmd:"" help:"Show a share."`
 	Accept  shareAcceptCmd  `cmd:"" help:"Accept an offer, as the guest."`
@@ -36,8 +36,14 @@ type shareAnswer struct {
 
 func (s shareAnswer) print(w io.Writer) {
 	h := s.Share
-	fmt.Fprintf(w, "id       %s\nroom     %s\ntitle    %s\nhost     %s\nguest    %s\nmay      %s\nhistory  %s\nstatus   %s\noffered  %s by %s\n",
-		h.ID, h.Room, h.Title, h.Host, h.Guest, may(h), h.History, h.Status, h.OfferedAt.Format(time.RFC3339), h.OfferedBy)
+	fmt.Fprintf(w, "id       %s\n", h.ID)
+	if h.Service == "" {
+		fmt.Fprintf(w, "room     %s\nhistory  %s\n", h.Room, h.History)
+	} else {
+		fmt.Fprintf(w, "service  %s\nasked    as %s@%s by the guest's users\nhears    svc.%s.%s.<user>\n", h.Service, h.Service, h.Host, h.Service, h.ID)
+	}
+	fmt.Fprintf(w, "title    %s\nhost     %s\nguest    %s\nmay      %s\nstatus   %s\noffered  %s by %s\n",
+		h.Title, h.Host, h.Guest, may(h), h.Status, h.OfferedAt.Format(time.RFC3339), h.OfferedBy)
 	if !h.AcceptedAt.IsZero() {
 		fmt.Fprintf(w, "accepted %s by %s\n", h.AcceptedAt.Format(time.RFC3339), h.AcceptedBy)
 	}
@@ -50,6 +56,9 @@ func (s shareAnswer) print(w io.Writer) {
 }
 
 func may(s tenant.Share) string {
+	if s.Service != "" {
+		return "ask"
+	}
 	if s.Post {
 		return "read and post"
 	}
@@ -70,17 +79,22 @@ func (f apiFlags) sendShare(ctx context.Context, std streams, method, p string, 
 }
 
 type shareOfferCmd struct {
-	Tenant  string        `arg:"" help:"Id of the tenant whose room it is."`
-	Room    string        `arg:"" help:"Id of the room, which is of kind shared."`
+	Tenant  string        `arg:"" help:"Id of the tenant whose room or service it is."`
+	What    string        `arg:"" help:"Id of the room, which is of kind shared; with --service the name of the service."`
 	Guest   string        `arg:"" help:"Id of the tenant that it is offered to."`
+	Service bool          `help:"Offer a service, which backends of the tenant answer on svc.<name>.>."`
 	Post    bool          `help:"The guest's users may post; else they read."`
-	History string        `help:"What the guest's users read of before: all, or share (from the acceptance on)." default:"share"`
+	History string        `help:"What the guest's users read of before: all, or share (from the acceptance on; the default)."`
 	For     time.Duration `help:"How long the share lasts, as 720h; for ever when not given."`
 	apiFlags
 }
 
 func (c *shareOfferCmd) Run(ctx context.Context, std streams) error {
-	body := map[string]any{"room": c.Room, "guest": c.Guest, "post": c.Post, "history": c.History}
+	kind := "room"
+	if c.Service {
+		kind = "service"
+	}
+	body := map[string]any{kind: c.What, "guest": c.Guest, "post": c.Post, "history": c.History}
 	if c.For > 0 {
 		body["until"] = time.Now().Add(c.For).UTC()
 	}
@@ -129,7 +143,7 @@ func (c *shareDeclineCmd) Run(ctx context.Context, std streams) error {
 type shareUpdateCmd struct {
 	shareArg
 	Post  *bool   `help:"The host's: the guest's users may post." negatable:""`
-	Title *string `help:"The guest's own name for the room; empty for the host's."`
+	Title *string `help:"The guest's own name for it; empty for the host's."`
 }
 
 func (c *shareUpdateCmd) Run(ctx context.Context, std streams) error {

@@ -57,7 +57,7 @@ func startPlain(dir string) (ready, func() error, error) {
 	o.JetStreamMaxMemory, o.JetStreamMaxStore = 1<<50, 1<<50
 	o.Users = []*server.User{{Username: bareUser, Password: barePassword}}
 	for i := range users {
-		g := grant.For(userID(i), nil, false)
+		g := grant.For("bench", userID(i), nil, false)
 		o.Users = append(o.Users, &server.User{
 			Username: string(userID(i)), Password: barePassword,
 			Permissions: &server.Permissions{
@@ -146,7 +146,7 @@ func (k operatorKeys) creds(u tenant.UserID) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	g := grant.For(u, nil, false)
+	g := grant.For("bench", u, nil, false)
 	c := jwt.NewUserClaims(user.public)
 	c.Name, c.IssuerAccount = string(u), k.account.public
 	c.Pub.Allow, c.Sub.Allow, c.Sub.Deny = g.Pub, g.Sub, g.SubDeny

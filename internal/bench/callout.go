@@ -166,7 +166,7 @@ func (c *bareCallout) answer(m *nats.Msg) error {
 		return err
 	}
 	u := tenant.UserID(q.ConnectOptions.Name)
-	g := grant.For(u, nil, false)
+	g := grant.For("bench", u, nil, false)
 	user := jwt.NewUserClaims(q.UserNkey)
 	user.Name, user.IssuerAccount = string(u), c.keys.account.public
 	user.Pub.Allow, user.Sub.Allow, user.Sub.Deny = g.Pub, g.Sub, g.SubDeny

@@ -20,7 +20,7 @@ type Grant struct {
 	SubDeny []string
 }
 
-// For grants what DESIGN.md section 4 gives the user u: whatever costs a constant number of
+// For grants what DESIGN.md section 4 gives the user u of t: whatever costs a constant number of
 // subjects, and one by one what the first tenant.MaxListedRooms of rooms add.
 //
 // A restricted user (tenant.Identity) has fewer rights than everybody in some open or announce
@@ -28,15 +28,15 @@ type Grant struct {
 // trusted beside wildcards, so he loses the wildcards over both kinds, and reads, posts and
 // signals in the open and announce rooms of the list alone, each by tenant.RightsOf. A row of the
 // list that takes rights away restricts him too, whatever the flag says.
-func For(u tenant.UserID, rooms []tenant.Membership, restricted bool) Grant {
+func For(t tenant.TenantID, u tenant.UserID, rooms []tenant.Membership, restricted bool) Grant {
 	if len(rooms) > tenant.MaxListedRooms {
 		rooms = rooms[:tenant.MaxListedRooms]
 	}
 	restricted = restricted || slices.ContainsFunc(rooms, takesAway)
 	b := builder{
-		user: u,
-		pub:  make([]string, 0, 8+2*len(rooms)),
-		sub:  make([]string, 0, 10+2*len(rooms)),
+		tenant: t, user: u,
+		pub: make([]string, 0, 9+2*len(rooms)),
+		sub: make([]string, 0, 10+2*len(rooms)),
 	}
 	b.own()
 	if !restricted {
@@ -61,6 +61,7 @@ func takesAway(m tenant.Membership) bool {
 func wild(k tenant.Kind) bool { return k == tenant.Open || k == tenant.Announce }
 
 type builder struct {
+	tenant   tenant.TenantID
 	user     tenant.UserID
 	pub, sub []string
 }
@@ -73,10 +74,10 @@ func (b *builder) grant() Grant {
 	}
 }
 
-// own is what no membership can take away: the API, replies, notices and direct rooms.
+// own is what no membership can take away: the API, services, replies, notices and direct rooms.
 func (b *builder) own() {
 	u := string(b.user)
-	b.pub = append(b.pub, subject.API(b.user, subject.Any))
+	b.ask()
 	b.sub = append(b.sub, subject.Notice(b.user, subject.Any), subject.Inboxes(b.user))
 	for _, pair := range []tenant.RoomID{tenant.RoomID(u + "." + subject.Any), tenant.RoomID(subject.Any + "." + u)} {
 		p := subject.Post{Class: subject.Any, Kind: tenant.Direct, Room: pair}
@@ -84,6 +85,11 @@ func (b *builder) own() {
 		b.post(p)
 		b.signal(p)
 	}
+}
+
+// ask lets the user ask the chat service, and services, as himself.
+func (b *builder) ask() {
+	b.pub = append(b.pub, subject.API(b.user, subject.Any), subject.Ask(subject.Any, b.tenant, b.user))
 }
 
 // everybody is what all users of the tenant may do in its open and announce rooms.

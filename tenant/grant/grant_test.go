@@ -19,11 +19,11 @@ func member(kind tenant.Kind, room tenant.RoomID, role tenant.Role, state tenant
 
 func TestForNobodySpecial(t *testing.T) {
 	t.Parallel()
-	g := For("alice", nil, false)
+	g := For("acme", "alice", nil, false)
 	want := Grant{
 		Pub: []string{
 			"chat.*.direct.*.alice.alice", "chat.*.direct.alice.*.alice", "chat.*.open.*.alice", "chat.api.alice.*",
-			"sig.*.direct.*.alice.alice", "sig.*.direct.alice.*.alice", "sig.*.open.*.alice",
+			"sig.*.direct.*.alice.alice", "sig.*.direct.alice.*.alice", "sig.*.open.*.alice", "svc.*.acme.alice",
 		},
 		Sub: []string{
 			"_INBOX.alice.>",
@@ -39,7 +39,7 @@ func TestForNobodySpecial(t *testing.T) {
 
 func TestForShared(t *testing.T) {
 	t.Parallel()
-	g := For("alice", []tenant.Membership{member(tenant.Shared, "deal", tenant.RoleMember, tenant.Joined)}, false)
+	g := For("acme", "alice", []tenant.Membership{member(tenant.Shared, "deal", tenant.RoleMember, tenant.Joined)}, false)
 	for _, want := range []string{"chat.shared.xdeal.alice"} {
 		if !slices.Contains(g.Pub, want) {
 			t.Errorf("pub: got %q, want it to have %q", g.Pub, want)
@@ -65,7 +65,7 @@ func TestForTruthTable(t *testing.T) {
 			for _, state := range states {
 				for _, restricted := range []bool{false, true} {
 					m := member(kind, "here", role, state)
-					g := For("alice", []tenant.Membership{m}, restricted)
+					g := For("acme", "alice", []tenant.Membership{m}, restricted)
 					name := string(kind) + "/" + string(role) + "/" + string(state) + "/" + strconv.FormatBool(restricted)
 					checkRoom(t, name+" here", g, m, tenant.RightsOf(kind, &m))
 					elsewhere := tenant.RightsOf(kind, nil)
@@ -112,7 +112,7 @@ func TestForRestricted(t *testing.T) {
 		member(tenant.Open, "lobby", tenant.RoleMember, tenant.Joined),
 		member(tenant.Announce, "news", tenant.RoleReader, tenant.Joined),
 	}
-	g := For("alice", rooms, true)
+	g := For("acme", "alice", rooms, true)
 	for _, c := range []struct {
 		room   int
 		rights tenant.Rights
@@ -136,19 +136,19 @@ func TestForRestricted(t *testing.T) {
 		t.Error("a restriction in one room took away direct rooms or the API")
 	}
 	// The row that restricts need not be among the listed.
-	if g := For("alice", nil, true); rightsIn(g, member(tenant.Open, "town", "", "")) != (tenant.Rights{}) {
+	if g := For("acme", "alice", nil, true); rightsIn(g, member(tenant.Open, "town", "", "")) != (tenant.Rights{}) {
 		t.Error("a restricted user with no listed rooms still has a wildcard")
 	}
 	// Nor need the flag be set where it is.
-	if g := For("alice", rooms[:1], false); rightsIn(g, rooms[0]) != (tenant.Rights{}) {
+	if g := For("acme", "alice", rooms[:1], false); rightsIn(g, rooms[0]) != (tenant.Rights{}) {
 		t.Error("a banned row without the flag gives the wildcard")
 	}
 }
 
 func TestForOpenRoomsCostNothing(t *testing.T) {
 	t.Parallel()
-	bare := For("alice", nil, false)
-	g := For("alice", []tenant.Membership{
+	bare := For("acme", "alice", nil, false)
+	g := For("acme", "alice", []tenant.Membership{
 		member(tenant.Open, "town", tenant.RoleOwner, tenant.Joined),
 		member(tenant.Announce, "news", tenant.RoleReader, tenant.Joined),
 		member(tenant.Open, "lobby", tenant.RoleReader, tenant.Invited),
@@ -164,7 +164,7 @@ func TestForBound(t *testing.T) {
 	for i := range tenant.MaxListedRooms + 1 {
 		rooms = append(rooms, member(tenant.Private, tenant.RoomID("r"+strconv.Itoa(i)), tenant.RoleMember, tenant.Joined))
 	}
-	g := For("alice", rooms, false)
+	g := For("acme", "alice", rooms, false)
 	if last := rooms[tenant.MaxListedRooms-1]; !rightsIn(g, last).Post {
 		t.Errorf("room %d is not granted", tenant.MaxListedRooms)
 	}
@@ -176,7 +176,7 @@ func TestForBound(t *testing.T) {
 // A wildcard that got into a row must not become a right.
 func TestForRefusesWhatIsNoRoom(t *testing.T) {
 	t.Parallel()
-	bare := For("alice", nil, false)
+	bare := For("acme", "alice", nil, false)
 	for _, m := range []tenant.Membership{
 		{Room: "*", Kind: tenant.Private, Class: tenant.Std},
 		{Room: ">", Kind: tenant.Private, Class: tenant.Std},
@@ -189,11 +189,11 @@ func TestForRefusesWhatIsNoRoom(t *testing.T) {
 		{Room: "deal", Kind: tenant.Shared},
 	} {
 		m.Role, m.State = tenant.RoleOwner, tenant.Joined
-		g := For("alice", []tenant.Membership{m}, false)
+		g := For("acme", "alice", []tenant.Membership{m}, false)
 		same(t, "pub", g.Pub, bare.Pub)
 		same(t, "sub", g.Sub, bare.Sub)
 	}
-	g := For("alice", []tenant.Membership{member(tenant.Private, "secret", tenant.RoleOwner, tenant.Joined)}, false)
+	g := For("acme", "alice", []tenant.Membership{member(tenant.Private, "secret", tenant.RoleOwner, tenant.Joined)}, false)
 	if len(g.Pub) != len(bare.Pub)+2 || len(g.Sub) != len(bare.Sub)+2 {
 		t.Errorf("the valid twin: got %q and %q", g.Pub, g.Sub)
 	}
@@ -212,6 +212,6 @@ func BenchmarkFor(b *testing.B) {
 		rooms = append(rooms, member(tenant.Private, tenant.RoomID("r"+strconv.Itoa(i)), tenant.RoleMember, tenant.Joined))
 	}
 	for b.Loop() {
-		For("alice", rooms, false)
+		For("acme", "alice", rooms, false)
 	}
 }

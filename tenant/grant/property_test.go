@@ -38,10 +38,10 @@ func TestGrantIsWellFormed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		u, list, restricted := users.Draw(t, "user"), memberships.Draw(t, "rooms"), rapid.Bool().Draw(t, "restricted")
-		g := For(u, list, restricted)
+		g := For("acme", u, list, restricted)
 		wellFormed(t, g, u)
 		shuffled := rapid.Permutation(list).Draw(t, "order")
-		if again := For(u, shuffled, restricted); !slices.Equal(again.Pub, g.Pub) || !slices.Equal(again.Sub, g.Sub) {
+		if again := For("acme", u, shuffled, restricted); !slices.Equal(again.Pub, g.Pub) || !slices.Equal(again.Sub, g.Sub) {
 			t.Fatalf("the order of the rooms matters: got %+v, want %+v", again, g)
 		}
 	})
@@ -56,7 +56,7 @@ type fataler interface {
 // token. Each has an exact count of tokens but the user's own inbox.
 var shapes = map[string][]string{
 	"pub": {
-		"chat.api.U.*",
+		"chat.api.U.*", "svc.*.R.U",
 		"chat.*.open.*.U", "chat.*.direct.U.*.U", "chat.*.direct.*.U.U",
 		"chat.R.open.R.U", "chat.R.announce.R.U", "chat.R.private.R.U", "chat.shared.R.U",
 		"sig.*.open.*.U", "sig.*.direct.U.*.U", "sig.*.direct.*.U.U",
@@ -123,8 +123,8 @@ func TestGrantsKeepUsersApart(t *testing.T) {
 		if u == other {
 			t.Skip("one user")
 		}
-		a := For(u, memberships.Draw(t, "rooms"), rapid.Bool().Draw(t, "restricted"))
-		b := For(other, memberships.Draw(t, "other's rooms"), rapid.Bool().Draw(t, "other's restricted"))
+		a := For("acme", u, memberships.Draw(t, "rooms"), rapid.Bool().Draw(t, "restricted"))
+		b := For("acme", other, memberships.Draw(t, "other's rooms"), rapid.Bool().Draw(t, "other's restricted"))
 		for _, p := range a.Pub {
 			for _, q := range b.Pub {
 				if overlap(p, q) {
@@ -161,7 +161,7 @@ func TestPatternsDoNotCrossForms(t *testing.T) {
 	// no id can be one, which tenant.ValidID sees to.
 	instance := strings.NewReplacer("*", "town")
 	rapid.Check(t, func(t *rapid.T) {
-		g := For(users.Draw(t, "user"), memberships.Draw(t, "rooms"), rapid.Bool().Draw(t, "restricted"))
+		g := For("acme", users.Draw(t, "user"), memberships.Draw(t, "rooms"), rapid.Bool().Draw(t, "restricted"))
 		for _, p := range append(g.Pub, g.Sub...) {
 			hit := ""
 			for _, form := range forms {
@@ -182,7 +182,7 @@ func TestBannedIsOut(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		list := memberships.Draw(t, "rooms")
-		g := For("alice", list, true)
+		g := For("acme", "alice", list, true)
 		for _, m := range list {
 			if got, want := rightsIn(g, m), tenant.RightsOf(m.Kind, &m); got.Read && !want.Read || got.Post && !want.Post || got.Signal && !want.Signal {
 				// Two shared rooms may have been drawn with one address.
@@ -204,7 +204,7 @@ func FuzzFor(f *testing.F) {
 		if err != nil {
 			return
 		}
-		g := For(u, []tenant.Membership{{
+		g := For("acme", u, []tenant.Membership{{
 			Room: tenant.RoomID(room), Address: address, Kind: tenant.Kind(kind), Class: tenant.Class(class),
 			Role: tenant.Role(role), State: tenant.MemberState(state),
 		}}, restricted)

@@ -13,9 +13,9 @@ import (
 
 func TestForService(t *testing.T) {
 	t.Parallel()
-	g := ForService("bot")
+	g := ForService("acme", "bot")
 	same(t, "pub", g.Pub, []string{
-		"_INBOX.>", "chat.*.announce.*.bot", "chat.*.open.*.bot", "chat.*.private.*.bot", "chat.api.bot.*", "chat.shared.*.bot",
+		"_INBOX.>", "_R_.>", "chat.*.announce.*.bot", "chat.*.open.*.bot", "chat.*.private.*.bot", "chat.api.bot.*", "chat.shared.*.bot", "svc.*.acme.bot",
 	})
 	same(t, "sub", g.Sub, []string{
 		"_INBOX.bot.>", "live.*.announce.*.*", "live.*.open.*.*", "live.*.private.*.*", "live.shared.*.*.*", "live.user.bot.*",
@@ -27,7 +27,7 @@ func TestForService(t *testing.T) {
 // TestForServiceTruthTable has each refused case beside its allowed twin.
 func TestForServiceTruthTable(t *testing.T) {
 	t.Parallel()
-	g := ForService("bot")
+	g := ForService("acme", "bot")
 	for _, kind := range []tenant.Kind{tenant.Open, tenant.Announce, tenant.Private, tenant.Shared, tenant.Direct} {
 		every := kind != tenant.Direct
 		for _, class := range tenant.Classes {
@@ -52,7 +52,7 @@ func TestForServiceTruthTable(t *testing.T) {
 	}
 	for s, may := range map[string]bool{
 		"chat.api.bot.history": true, "chat.api.alice.history": false,
-		"_INBOX.alice.1": true, "_R_.x": false, "live.std.open.town.bot": false, "svc.price": false,
+		"_INBOX.alice.1": true, "_R_.x": true, "svc.price.acme.bot": true, "svc.price@other.acme.bot": true, "svc.price.acme.alice": false, "svc.price.other.bot": false, "live.std.open.town.bot": false, "svc.price": false,
 		"sig.std.open.town.bot": false, "$JS.API.INFO": false, "chat.std.open.town.bot.x": false,
 	} {
 		if got := allows(g.Pub, s); got != may {
@@ -76,7 +76,7 @@ func TestServicesKeepApart(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		u, other := users.Draw(t, "backend"), users.Draw(t, "other")
-		g := ForService(u)
+		g := ForService("acme", u)
 		for name, list := range map[string][]string{"pub": g.Pub, "sub": g.Sub} {
 			if len(list) == 0 || !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
 				t.Fatalf("%s: got %q, want it sorted without doubles and not empty", name, list)
@@ -85,10 +85,10 @@ func TestServicesKeepApart(t *testing.T) {
 		if u == other {
 			return
 		}
-		for _, theirs := range []Grant{ForService(other), For(other, memberships.Draw(t, "rooms"), rapid.Bool().Draw(t, "restricted"))} {
+		for _, theirs := range []Grant{ForService("acme", other), For("acme", other, memberships.Draw(t, "rooms"), rapid.Bool().Draw(t, "restricted"))} {
 			for _, p := range g.Pub {
 				for _, q := range theirs.Pub {
-					if p != subject.AllInboxes && overlap(p, q) {
+					if p != subject.AllInboxes && p != subject.AllAnswers && overlap(p, q) {
 						t.Fatalf("%s may publish %q, which overlaps %q of %s", u, p, q, other)
 					}
 				}

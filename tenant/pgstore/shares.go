@@ -10,9 +10,10 @@ import (
 )
 
 const sqlShareColumns = `
-SELECT s.share_id, r.address, r.room_id, s.host, s.guest, CASE WHEN s.title = '' THEN r.title ELSE s.title END,
+SELECT s.share_id, coalesce(r.address, ''), coalesce(r.room_id, ''), s.service, s.host, s.guest,
+  CASE WHEN s.title = '' THEN coalesce(r.title, s.service) ELSE s.title END,
   s.post, s.history, s.status, s.offered_at, s.offered_by, s.expires_at, s.until, s.accepted_at, s.accepted_by, s.ended_at, s.ended_by
-FROM shares s JOIN rooms r ON r.room_pk = s.room_pk`
+FROM shares s LEFT JOIN rooms r ON r.room_pk = s.room_pk`
 
 const sqlShare = sqlShareColumns + ` WHERE s.share_id = $1`
 
@@ -40,7 +41,7 @@ func (x tx) LockOpenShares(ctx context.Context, host tenant.TenantID, r tenant.R
 }
 
 const sqlShares = sqlShareColumns + `
-WHERE (s.host = $1 OR s.guest = $1) AND s.share_id > $2 AND (s.host ILIKE $3 OR s.guest ILIKE $3 OR r.title ILIKE $3)
+WHERE (s.host = $1 OR s.guest = $1) AND s.share_id > $2 AND (s.host ILIKE $3 OR s.guest ILIKE $3 OR s.service ILIKE $3 OR r.title ILIKE $3)
 ORDER BY s.share_id LIMIT $4`
 
 // Shares lists a tenant's shares as host or guest, by id.
@@ -50,20 +51,20 @@ func (s *Store) Shares(ctx context.Context, t tenant.TenantID, p tenant.Page) ([
 }
 
 const sqlInsertShare = `
-INSERT INTO shares (share_id, room_pk, host, guest, post, history, status, offered_at, offered_by, expires_at, until)
-SELECT $1, room_pk, tenant_id, $4, $5, $6, $7, $8, $9, $10, $11 FROM rooms WHERE tenant_id = $2 AND room_id = $3`
+INSERT INTO shares (share_id, room_pk, service, host, guest, post, history, status, offered_at, offered_by, expires_at, until)
+VALUES ($1, (SELECT room_pk FROM rooms WHERE tenant_id = $2 AND room_id = $3), $4, $2, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 // InsertShare adds an offer.
 func (x tx) InsertShare(ctx context.Context, s tenant.Share) error {
-	err := mustChange(ctx, x.q, sqlInsertShare, s.ID, s.Host, s.HostRoom, s.Guest, s.Post, s.History, s.Status,
+	err := mustChange(ctx, x.q, sqlInsertShare, s.ID, s.Host, s.HostRoom, s.Service, s.Guest, s.Post, s.History, s.Status,
 		s.OfferedAt, s.OfferedBy, timeOrNull(s.ExpiresAt), timeOrNull(s.Until))
 	return wrap(err, "insert", "share", string(s.Host), s.ID)
 }
 
 const sqlUpdateShare = `
-UPDATE shares s SET post = $2, title = CASE WHEN $3 = r.title THEN '' ELSE $3 END, status = $4, expires_at = $5, until = $6,
-  accepted_at = $7, accepted_by = $8, ended_at = $9, ended_by = $10
-FROM rooms r WHERE s.share_id = $1 AND r.room_pk = s.room_pk`
+UPDATE shares s SET post = $2, status = $4, expires_at = $5, until = $6, accepted_at = $7, accepted_by = $8, ended_at = $9, ended_by = $10,
+  title = CASE WHEN $3 = coalesce((SELECT r.title FROM rooms r WHERE r.room_pk = s.room_pk), s.service) THEN '' ELSE $3 END
+WHERE s.share_id = $1`
 
 // UpdateShare changes all of a share that can change.
 func (x tx) UpdateShare(ctx context.Context, s tenant.Share) error {
@@ -105,7 +106,7 @@ const sqlCountShared = `
 SELECT (SELECT count(*) FROM rooms WHERE tenant_id = $1 AND kind = 'shared' AND state <> 'deleted')
   + (SELECT count(*) FROM shares WHERE guest = $1 AND status = 'accepted')`
 
-// CountShared counts the shared rooms of a tenant, its own and those of others.
+// CountShared counts the shared rooms of a tenant, its own and those of others, and the services of others.
 func (x tx) CountShared(ctx context.Context, t tenant.TenantID) (int, error) {
 	n, err := one(ctx, x.q, pgx.RowTo[int], sqlCountShared, t)
 	return n, wrap(err, "count the shared rooms of", "tenant", string(t))
@@ -149,7 +150,7 @@ func (x tx) sharedClass(ctx context.Context, host tenant.TenantID) (tenant.Class
 
 func scanShare(row pgx.CollectableRow) (s tenant.Share, err error) {
 	var expires, until, accepted, ended *time.Time
-	err = row.Scan(&s.ID, &s.Room, &s.HostRoom, &s.Host, &s.Guest, &s.Title, &s.Post, &s.History, &s.Status,
+	err = row.Scan(&s.ID, &s.Room, &s.HostRoom, &s.Service, &s.Host, &s.Guest, &s.Title, &s.Post, &s.History, &s.Status,
 		&s.OfferedAt, &s.OfferedBy, &expires, &until, &accepted, &s.AcceptedBy, &ended, &s.EndedBy)
 	s.OfferedAt = s.OfferedAt.UTC()
 	s.ExpiresAt, s.Until, s.AcceptedAt, s.EndedAt = timeOf(expires), timeOf(until), timeOf(accepted), timeOf(ended)

@@ -182,9 +182,6 @@ func Inbox(u tenant.UserID) string { return "_INBOX." + string(u) }
 // AllInboxes matches the reply subjects of all users: where backends answer.
 const AllInboxes = "_INBOX.>"
 
-// AllServices matches what backends offer to the users of their tenant.
-const AllServices = "svc.>"
-
 // Inboxes matches all of a user's reply subjects.
 func Inboxes(u tenant.UserID) string { return Inbox(u) + ".>" }
 

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"parley/tenant"
+)
+
+// oracle is a service "oracle" of acme's, which tells who asks, and what the server said of him.
+func (n *neighbours) oracle(tenant, name string) *peer {
+	n.t.Helper()
+	_, creds := n.serviceKey(tenant, name)
+	bot, err := n.dial(n.NATS, name, creds)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	_, err = bot.Subscribe("svc."+name+".*.*", func(m *nats.Msg) {
+		if m.Reply != "" {
+			_ = m.Respond([]byte(m.Subject + " " + string(m.Data))) // the requester waits for it
+		}
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if err := bot.Flush(); err != nil {
+		n.t.Fatal(err)
+	}
+	return bot
+}
+
+// shareService offers a service of acme's to beta.
+func (n *neighbours) shareService(name string) tenant.Share {
+	n.t.Helper()
+	var made shareAnswer
+	n.call(http.MethodPost, "/v1/tenants/acme/shares", fmt.Sprintf(`{"service":%q,"guest":"beta"}`, name)).into(n.t, &made)
+	return made.Share
+}
+
+func (p *peer) wantAnswer(subject, want string) {
+	p.t.Helper()
+	m, err := p.Request(subject, []byte("?"), 10*time.Second)
+	if err != nil || string(m.Data) != want {
+		p.t.Fatalf("%s asks %s: got %+v %v, want %q", p.user, subject, m, err, want)
+	}
+}
+
+func (p *peer) wantNobody(subject string) {
+	p.t.Helper()
+	if m, err := p.Request(subject, []byte("?"), 10*time.Second); !errors.Is(err, nats.ErrNoResponders) {
+		p.t.Fatalf("%s asks %s: got %+v %v, want no responders", p.user, subject, m, err)
+	}
+}
+
+func TestServicesOfAnotherTenant(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.oracle("acme", "oracle")
+	zed, eve, alice := n.peer("beta", "zed"), n.peer("gamma", "eve"), n.peer("acme", "alice")
+	const asked = "svc.oracle@acme.beta.zed"
+	alice.wantAnswer("svc.oracle.acme.alice", "svc.oracle.acme.alice ?")
+	zed.wantNobody(asked)
+
+	sh := n.shareService("oracle")
+	zed.wantNobody(asked) // an offer gives nothing
+	if a := n.send(n.token, http.MethodPost, "/v1/tenants/gamma/shares/"+sh.ID+"/accept", ""); a.status != http.StatusNotFound {
+		t.Errorf("gamma accepts: got %d %s, want 404", a.status, a.body)
+	}
+	n.call(http.MethodPost, "/v1/tenants/beta/shares/"+sh.ID+"/accept", "")
+	zed.wantAnswer(asked, "svc.oracle."+sh.ID+".zed ?")
+	n.oracle("beta", "helper") // a backend of the guest's may ask too, as itself
+	_, creds := n.serviceKey("beta", "asker")
+	asker, err := n.dial(n.NATS, "asker", creds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asker.wantAnswer("svc.oracle@acme.beta.asker", "svc.oracle."+sh.ID+".asker ?")
+
+	for _, subject := range []string{"svc.oracle@acme.beta.alice", "svc.oracle@acme.acme.zed", "svc.oracle.acme.alice", "svc.oracle." + sh.ID + ".zed", "svc.oracle@acme.beta.*"} {
+		if err := zed.Publish(subject, nil); err != nil {
+			t.Fatal(err)
+		}
+		zed.wantDenied(`"` + subject + `"`)
+	}
+	eve.wantNobody("svc.oracle@acme.gamma.eve")
+	for _, subject := range []string{"svc.>", "svc.oracle.*.*", "svc.*.*.zed"} {
+		zed.listen(subject)
+		zed.wantDenied(`"` + subject + `"`)
+	}
+	for _, who := range []string{"acme", "beta"} {
+		var page struct {
+			Entries []tenant.AuditEntry `json:"audit"`
+		}
+		n.call(http.MethodGet, "/v1/tenants/"+who+"/audit?limit=1000", "").into(t, &page)
+		told := map[string]int{}
+		for _, e := range page.Entries {
+			if e.Object == "share:"+sh.ID {
+				told[e.Action]++
+			}
+		}
+		if told["share.offer"] != 1 || told["share.accept"] != 1 {
+			t.Errorf("the audit of %s: got %v, want offer and acceptance", who, told)
+		}
+	}
+
+	n.call(http.MethodDelete, "/v1/tenants/beta/shares/"+sh.ID, "")
+	zed.wantNobody(asked)
+	alice.wantAnswer("svc.oracle.acme.alice", "svc.oracle.acme.alice ?")
+	again := n.shareService("oracle")
+	n.call(http.MethodPost, "/v1/tenants/beta/shares/"+again.ID+"/accept", "")
+	zed.wantAnswer(asked, "svc.oracle."+again.ID+".zed ?")
+	n.call(http.MethodDelete, "/v1/tenants/acme/shares/"+again.ID, "")
+	zed.wantNobody(asked)
+}
+
+func TestServicesThatCantBeShared(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	for _, c := range []struct {
+		name, body string
+		status     int
+		field      string
+	}{
+		{"to oneself", `{"service":"oracle","guest":"acme"}`, 422, "guest"},
+		{"to nobody", `{"service":"oracle","guest":"nobody"}`, 422, "guest"},
+		{"of a name that is none", `{"service":"a.b","guest":"beta"}`, 422, "service"},
+		{"of a wildcard", `{"service":"*","guest":"beta"}`, 422, "service"},
+		{"of another's", `{"service":"oracle@beta","guest":"beta"}`, 422, "service"},
+		{"of a room too", `{"service":"oracle","room":"hall","guest":"beta"}`, 422, "room"},
+		{"of nothing", `{"guest":"beta"}`, 422, "room"},
+		{"to post", `{"service":"oracle","guest":"beta","post":true}`, 422, "post"},
+		{"with a history", `{"service":"oracle","guest":"beta","history":"all"}`, 422, "history"},
+		{"the allowed twin", `{"service":"oracle","guest":"beta"}`, 201, ""},
+		{"twice", `{"service":"oracle","guest":"beta"}`, 409, ""},
+	} {
+		a := n.send(n.token, http.MethodPost, "/v1/tenants/acme/shares", c.body)
+		if a.status != c.status || c.field != "" && !strings.Contains(string(a.body), `"`+c.field+`"`) {
+			t.Errorf("an offer %s: got %d %s, want %d naming %q", c.name, a.status, a.body, c.status, c.field)
+		}
+	}
+	// Both ways at once, and under one name, is no cycle.
+	n.oracle("acme", "oracle")
+	n.oracle("beta", "oracle")
+	there := n.shareService("mirror")
+	var back shareAnswer
+	n.call(http.MethodPost, "/v1/tenants/beta/shares", `{"service":"oracle","guest":"acme"}`).into(t, &back)
+	n.call(http.MethodPost, "/v1/tenants/acme/shares/"+back.Share.ID+"/accept", "")
+	n.call(http.MethodPost, "/v1/tenants/beta/shares/"+there.ID+"/accept", "")
+	n.peer("acme", "alice").wantAnswer("svc.oracle@beta.acme.alice", "svc.oracle."+back.Share.ID+".alice ?")
+	n.peer("beta", "zed").wantNobody("svc.mirror@acme.beta.zed")
+}
