@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,15 +43,33 @@ func (c *Chat) opPins(ctx context.Context, who caller, q roomRequest) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.pool.Query(ctx, sqlPins, room.pk, timeOrNil(room.since))
-	messages, err := collect(rows, err, func(row pgx.CollectableRow) (tenant.Message, error) {
-		m, _, err := scanMessage(row)
-		return m, err
-	})
+	messages, err := c.pins(ctx, room)
 	if err != nil {
 		return nil, err
 	}
 	return pinsAnswer{okay: yes, Messages: messages}, nil
+}
+
+// Pinned returns the pinned messages of a room, at most 100, last pinned first, for the tenant itself.
+func (c *Chat) Pinned(ctx context.Context, t tenant.TenantID, r tenant.RoomID) ([]tenant.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
+	defer cancel()
+	room, err := c.find(ctx, t, r, "")
+	if isNotFound(err) {
+		return nil, tenant.NotFound("room")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find room %s: %w", r, err)
+	}
+	return c.pins(ctx, room)
+}
+
+func (c *Chat) pins(ctx context.Context, room seenRoom) ([]tenant.Message, error) {
+	rows, err := c.pool.Query(ctx, sqlPins, room.pk, timeOrNil(room.since))
+	return collect(rows, err, func(row pgx.CollectableRow) (tenant.Message, error) {
+		m, _, err := scanMessage(row)
+		return m, err
+	})
 }
 
 type reportRequest struct {

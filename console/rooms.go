@@ -12,6 +12,8 @@ type Rooms interface {
 	Room(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID) (tenant.Room, error)
 	Rooms(ctx context.Context, a tenant.Actor, t tenant.TenantID, p tenant.Page) ([]tenant.Room, error)
 	UpdateRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, p tenant.RoomPatch) (tenant.Room, error)
+	FreezeRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, on bool) (tenant.Room, error)
+	ArchiveRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, on bool) (tenant.Room, error)
 	DeleteRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID) error
 }
 

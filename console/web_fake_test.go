@@ -12,6 +12,18 @@ func (f *fake) Summary(context.Context, tenant.Actor, tenant.TenantID) (tenant.S
 	return tenant.Summary{}, nil
 }
 
+func (m fakeMessages) Pinned(_ context.Context, _ tenant.TenantID, r tenant.RoomID) ([]tenant.Message, error) {
+	return []tenant.Message{{Seq: 1, Sender: "alice", Text: "the pinned one"}}, hasRoom(r)
+}
+
+func (f *fake) FreezeRoom(context.Context, tenant.Actor, tenant.TenantID, tenant.RoomID, bool) (tenant.Room, error) {
+	return tenant.Room{}, nil
+}
+
+func (f *fake) ArchiveRoom(context.Context, tenant.Actor, tenant.TenantID, tenant.RoomID, bool) (tenant.Room, error) {
+	return tenant.Room{}, nil
+}
+
 func (f *fake) RoomsOf(context.Context, tenant.Actor, tenant.TenantID, tenant.UserID, tenant.Page) ([]tenant.UserRoom, error) {
 	return nil, nil
 }

@@ -69,6 +69,7 @@ type site struct {
 	people *tenant.People
 	desk   *tenant.Service
 	web    *web
+	chat   *fake // what was done to messages
 	log    *logBuffer
 }
 
@@ -84,8 +85,9 @@ func newSite(t testing.TB, policy tenant.SignUp) *site {
 	s.must(err)
 	srv := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + srv.Listener.Addr().String()
+	s.chat = newFake(t)
 	api, err := newConsole(Config{
-		Service: s.desk, Messages: fakeMessages{newFake(t)}, OperatorToken: operatorToken, DB: s.pool, Log: log, Metrics: prometheus.NewRegistry(),
+		Service: s.desk, Messages: fakeMessages{s.chat}, OperatorToken: operatorToken, DB: s.pool, Log: log, Metrics: prometheus.NewRegistry(),
 	})
 	s.must(err)
 	s.web, err = newWeb(api, WebConfig{People: s.people, PublicURL: s.url, NATSURL: "nats://127.0.0.1:4222", WSURL: "ws://127.0.0.1:8443"})

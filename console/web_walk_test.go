@@ -20,7 +20,15 @@ var steps = map[string]step{
 	"/t/{tenant}/connect/snippet":                    {tenant.SeatDeveloper, nil, 200},
 	"/t/{tenant}/chat/token":                         {tenant.SeatDeveloper, nil, 200},
 	"/t/{tenant}/rooms":                              {tenant.SeatAdmin, []string{"id", "hall", "kind", "open"}, 0},
-	"/t/{tenant}/rooms/{room}/title":                 {tenant.SeatAdmin, []string{"title", "Hall"}, 0},
+	"/t/{tenant}/rooms/{room}/edit":                  {tenant.SeatModerator, []string{"slow_seconds", "5"}, 0},
+	"/t/{tenant}/rooms/{room}/freeze":                {tenant.SeatModerator, []string{"on", "yes"}, 0},
+	"/t/{tenant}/rooms/{room}/archive":               {tenant.SeatAdmin, []string{"on", "yes"}, 0},
+	"/t/{tenant}/rooms/{room}/sanctions":             {tenant.SeatModerator, []string{"whom", "alice", "what", "ban", "seconds", "600", "why", "spam"}, 0},
+	"/t/{tenant}/rooms/{room}/members/{user}/unban":  {tenant.SeatModerator, nil, 0},
+	"/t/{tenant}/rooms/{room}/members/{user}/unmute": {tenant.SeatModerator, nil, 0},
+	"/t/{tenant}/rooms/{room}/messages/{seq}/pin":    {tenant.SeatModerator, nil, 0},
+	"/t/{tenant}/rooms/{room}/messages/{seq}/unpin":  {tenant.SeatModerator, nil, 0},
+	"/t/{tenant}/rooms/{room}/messages/{seq}/delete": {tenant.SeatModerator, nil, 0},
 	"/t/{tenant}/rooms/{room}/delete":                {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/rooms/{room}/members":               {tenant.SeatAdmin, []string{"user", "alice", "role", "member"}, 0},
 	"/t/{tenant}/rooms/{room}/members/{user}/remove": {tenant.SeatModerator, nil, 0},
@@ -84,15 +92,24 @@ func newTown(t testing.TB) *town {
 	s.must(err)
 	offered, err := s.desk.OfferShare(c, stranger, "other", tenant.NewShare{Room: "theirs", Guest: "acme"})
 	s.must(err)
-	w.path = strings.NewReplacer("{share}/change", given.ID+"/change", "{share}", offered.ID, "{tenant}", "acme", "{room}", "lobby", "{user}", "bob", "{key}", key.ID,
+	for _, u := range []tenant.UserID{"carl", "dora"} {
+		_, _, err = s.desk.PutUser(c, owner, "acme", u, tenant.UserSpec{})
+		s.must(err)
+	}
+	_, err = s.desk.Ban(c, owner, "acme", "lobby", "carl", tenant.Term{}, "")
+	s.must(err)
+	_, err = s.desk.Mute(c, owner, "acme", "lobby", "dora", tenant.Term{}, "")
+	s.must(err)
+	w.path = strings.NewReplacer("{user}/unban", "carl/unban", "{user}/unmute", "dora/unmute", "{seq}", "7",
+		"{share}/change", given.ID+"/change", "{share}", offered.ID, "{tenant}", "acme", "{room}", "lobby", "{user}", "bob", "{key}", key.ID,
 		"{link}", open.ID, "{person}", string(other.principal().Profile.ID), "{login}", "none", "{$}", "")
 	return w
 }
 
-// changes counts what was done to acme.
+// changes counts what was done to acme, and to its messages.
 func (w *town) changes() int {
 	w.t.Helper()
-	return w.count("SELECT count(*) FROM audit WHERE tenant_id IN ('acme', 'other')")
+	return w.count("SELECT count(*) FROM audit WHERE tenant_id IN ('acme', 'other')") + len(w.chat.calls())
 }
 
 func (w *town) send(r route, who string) reply {
@@ -193,7 +210,12 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 		{"/t/acme/rooms/lobby/members", []string{"user", bad, "role", "member"}, []string{kept, "e-user"}},
 		{"/t/acme/rooms/lobby/members", []string{"user", "nobody", "role", "reader"}, []string{`value="nobody"`, "There is no user of this id", `value="reader" selected`}},
 		{"/t/acme/rooms/lobby/members", []string{"user", "alice", "role", "king"}, []string{`value="alice"`, "e-role"}},
-		{"/t/acme/rooms/lobby/title", []string{"title", strings.Repeat("x", 201)}, []string{strings.Repeat("x", 201), "e-title"}},
+		{"/t/acme/rooms/lobby/edit", []string{"title", strings.Repeat("x", 201), "history", "some", "slow_seconds", "-1"}, []string{strings.Repeat("x", 201), "e-title", "e-history", "e-slow_seconds", `value="-1"`}},
+		{"/t/acme/rooms/lobby/edit", []string{"title", "Hall", "slow_seconds", "slow"}, []string{`value="Hall"`, "e-slow_seconds"}},
+		{"/t/acme/rooms/lobby/sanctions", []string{"whom", bad, "what", "ban", "seconds", "600"}, []string{kept, "e-whom", `value="ban" selected`}},
+		{"/t/acme/rooms/lobby/sanctions", []string{"whom", "nobody", "what", "mute", "seconds", "0"}, []string{"There is no user of this id", `value="0" selected`}},
+		{"/t/acme/rooms/lobby/sanctions", []string{"whom", "alice", "what", "hug", "seconds", "soon"}, []string{`value="alice"`, "e-seconds"}},
+		{"/t/acme/rooms/lobby/sanctions", []string{"whom", "alice", "what", "mute", "seconds", "600", "why", strings.Repeat("x", 201)}, []string{"e-why"}},
 		{"/t/acme/shares", []string{"room", bad, "guest", bad, "history", "some", "until", "2001-01-01"}, []string{kept, "e-guest", "e-history", "e-until"}},
 		{"/t/acme/shares", []string{"room", "lobby", "guest", "other"}, []string{"e-room", `value="other"`}},
 		{"/t/acme/shares", []string{"room", "ours", "guest", "nobody", "until", "soon"}, []string{"e-until", `value="nobody"`}},

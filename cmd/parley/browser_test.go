@@ -230,6 +230,7 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 		{"rooms", "/t/acme-chat/rooms"},
 		{"room", "/t/acme-chat/rooms/lobby"},
 		{"shares", "/t/acme-chat/shares"},
+		{"reports", "/t/acme-chat/reports"},
 		{"users", "/t/acme-chat/users"},
 		{"user", "/t/acme-chat/users/alice"},
 		{"connections", "/t/acme-chat/connections"},

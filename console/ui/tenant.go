@@ -93,47 +93,6 @@ type RoomRow struct {
 	Members                             int64
 }
 
-// Room is one room.
-type Room struct {
-	Page
-	Base     string
-	ID       string
-	Kind     string
-	Class    string
-	State    string
-	Since    time.Time
-	Members  []MemberRow
-	Pager    Pager
-	Add      Form
-	Rename   Form
-	Messages []MessageRow
-	Older    string
-	Newest   string
-	Delete   Button
-	Actions  []Button
-	May      bool
-}
-
-// A MemberRow is one member of a room.
-type MemberRow struct {
-	Link, ID, Name, Role, State string
-	Since                       time.Time
-	Change                      Form
-	Remove                      Button
-}
-
-// A MessageRow is one message.
-type MessageRow struct {
-	Seq             uint64
-	Sender, Text    string
-	At              time.Time
-	Event           string
-	Edited, Deleted bool
-	Replies         int64
-	Reactions       []string
-	Remove          *Button
-}
-
 // Users lists the users of a tenant.
 type Users struct {
 	Page
@@ -293,7 +252,6 @@ func (Connect) template() string     { return "connect" }
 func (Snippets) template() string    { return "snippets" }
 func (Waiting) template() string     { return "waiting" }
 func (Rooms) template() string       { return "rooms" }
-func (Room) template() string        { return "room" }
 func (Users) template() string       { return "users" }
 func (User) template() string        { return "user" }
 func (Secret) template() string      { return "secret" }

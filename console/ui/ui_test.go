@@ -52,11 +52,14 @@ var samples = []View{
 	Waiting{First: &FirstMessage{Sender: hostile, Text: hostile, At: noon, Took: time.Millisecond, Tenant: "acme", User: "alice"}},
 	&Rooms{Page: frame, ID: "acme", Search: search, Pager: pager, New: form, Open: true, May: true, Rows: []RoomRow{{"/r", "lobby", hostile, hostile, hostile, "frozen", 3}}},
 	&Room{
-		Page: frame, Base: "/t/acme", ID: "lobby", Kind: "open", Class: hostile, State: "frozen", Since: noon, Pager: pager, Add: form, Rename: form,
-		Older: "/o", Newest: "/n", Delete: button, Actions: []Button{button}, May: true,
-		Members:  []MemberRow{{Link: "/u", ID: hostile, Name: hostile, Role: hostile, State: "invited", Since: noon, Change: form, Remove: button}},
-		Messages: []MessageRow{{Seq: 1, Sender: hostile, Text: hostile, At: noon, Edited: true, Replies: 2, Reactions: []string{hostile}, Remove: &button}, {Event: hostile}, {Deleted: true}},
+		Page: frame, Base: "/t/acme", ID: "lobby", Kind: "open", Class: hostile, State: "frozen", Host: hostile, Slow: 5, Since: noon, Pager: pager,
+		Older: "/o", Newest: "/n", Actions: []Button{button}, Add: &form, Edit: &form, Sanction: &form, Delete: &button, Share: "/s", Search: search, SearchError: hostile,
+		Members:  []MemberRow{{Link: "/u", ID: hostile, Name: hostile, Role: hostile, State: "joined", Since: noon, Change: &form, Button: &button}, {ID: hostile, State: "banned", Until: noon, Reason: hostile}},
+		Mutes:    []MemberRow{{Link: "/u", ID: hostile, Since: noon, Reason: hostile, Button: &button}},
+		Pinned:   []MessageRow{{Text: hostile, Pinned: true}},
+		Messages: []MessageRow{{Seq: 1, Sender: hostile, Text: hostile, At: noon, Edited: noon, Replies: 2, Reactions: []string{hostile}, Actions: []Button{button}}, {Event: hostile}, {Deleted: true}, {Link: "/m", Parts: []TextPart{{hostile, true}, {hostile, false}}}},
 	},
+	&Reports{Page: frame, Base: "/t/acme", Search: search, Pager: pager, Rows: []ReportRow{{noon, hostile, "/r", "/m", hostile, hostile, hostile, &button}}},
 	&Shares{Page: frame, ID: "acme", Rooms: "/r", Search: search, Pager: pager, Offer: form, Open: true, May: true, Rows: []ShareRow{share, {Status: "offered", Out: true}}},
 	&Share{
 		Page: frame, List: "/l", Room: "/r", Row: share, Host: hostile, Guest: hostile, Everything: true, OfferedAt: noon, OfferedBy: hostile, AcceptedAt: noon, AcceptedBy: hostile,
@@ -142,7 +145,7 @@ func TestEveryEmptyViewRenders(t *testing.T) {
 		&Account{}, &Home{}, &Failure{}, &Overview{}, &Chat{Error: "x"}, &Connect{},
 		Snippets{Error: "x"},
 		Waiting{},
-		&Rooms{}, &Room{}, &Shares{}, &Share{}, &Users{}, &User{},
+		&Rooms{}, &Room{}, &Reports{}, &Shares{}, &Share{}, &Users{}, &User{},
 		Connections{},
 		&Live{}, &Keys{}, &Refusals{}, &Audit{}, &People{}, &Settings{},
 	} {

@@ -1,0 +1,150 @@
+package console
+
+import (
+	"strconv"
+	"strings"
+
+	"parley/console/ui"
+	"parley/tenant"
+)
+
+func sanctionForm(room string) ui.Form {
+	return ui.Form{Action: room + "/sanctions", Submit: "Do it", Danger: true, Fields: []ui.Field{
+		{Name: "whom", Label: "User", Autocomplete: "off", Hint: "His id; of another tenant's user <user>@<tenant>."},
+		{Name: "what", Label: "What", Value: "mute", Options: []ui.Option{{Value: "mute", Label: "mute: he reads, and posts nothing"}, {Value: "ban", Label: "ban: he is out of the room"}}},
+		{Name: "seconds", Label: "For", Value: "3600", Options: []ui.Option{
+			{Value: "600", Label: "10 minutes"},
+			{Value: "3600", Label: "an hour"},
+			{Value: "86400", Label: "a day"},
+			{Value: "604800", Label: "a week"},
+			{Value: "0", Label: "until it is lifted"},
+		}},
+		{Name: "why", Label: "Reason", Optional: true, Autocomplete: "off", Hint: "For the user and the audit trail."},
+	}}
+}
+
+func (w *web) doSanction(q *request) (outcome, error) {
+	room, err := w.roomOf(q)
+	if err != nil {
+		return outcome{}, err
+	}
+	forms, ban := q.roomForms(room), q.typed("what") == "ban"
+	again := func() (ui.View, error) { return w.roomView(q, room, forms) }
+	seconds, err := strconv.ParseInt(q.typed("seconds"), 10, 32)
+	if err != nil || seconds < 0 || !ban && q.typed("what") != "mute" {
+		return q.correct(&forms.sanction, tenant.Invalid("seconds", "choose what to do and for how long from the lists"), again)
+	}
+	u, err := tenant.ParseMemberID("whom", q.typed("whom"))
+	term := tenant.Term{Seconds: seconds}
+	switch {
+	case err != nil:
+	case ban:
+		_, err = w.c.service.Ban(q.Context(), q.actor(), q.tenant, room.ID, u, term, q.typed("why"))
+	default:
+		_, err = w.c.service.Mute(q.Context(), q.actor(), q.tenant, room.ID, u, term, q.typed("why"))
+	}
+	if e, ok := tenant.AsError(err); ok && e.Code == tenant.CodeNotFound {
+		err = tenant.Invalid("whom", "there is no user of this id")
+	}
+	if err != nil {
+		return q.correct(&forms.sanction, err, again, "reason", "why")
+	}
+	if ban {
+		return to(q.base()+"/rooms/"+string(room.ID), "%s is banned from the room.", u), nil
+	}
+	return to(q.base()+"/rooms/"+string(room.ID), "%s is muted.", u), nil
+}
+
+// member is the member of the path, one of another tenant too.
+func (q *request) member() (tenant.RoomID, tenant.UserID, error) {
+	r, err := q.room()
+	if err != nil {
+		return "", "", err
+	}
+	u, err := tenant.ParseMemberID("user", q.PathValue("user"))
+	if err != nil {
+		return "", "", tenant.NotFound("member")
+	}
+	return r, u, nil
+}
+
+func (w *web) doUnban(q *request) (outcome, error) {
+	r, u, err := q.member()
+	if err != nil {
+		return outcome{}, err
+	}
+	return to(q.base()+"/rooms/"+string(r), "The ban of %s is over.", u), w.c.service.Unban(q.Context(), q.actor(), q.tenant, r, u)
+}
+
+func (w *web) doUnmute(q *request) (outcome, error) {
+	r, u, err := q.member()
+	if err != nil {
+		return outcome{}, err
+	}
+	return to(q.base()+"/rooms/"+string(r), "%s may post again.", u), w.c.service.Unmute(q.Context(), q.actor(), q.tenant, r, u)
+}
+
+// message is the message of the path, for who may moderate.
+func (q *request) message() (tenant.RoomID, uint64, error) {
+	r, err := q.room()
+	if err != nil {
+		return "", 0, err
+	}
+	seq, err := strconv.ParseUint(q.PathValue("seq"), 10, 63)
+	if err != nil {
+		return "", 0, tenant.NotFound("message")
+	}
+	return r, seq, q.actor().Allow(tenant.ScopeModerate, q.tenant)
+}
+
+func (w *web) doPin(q *request) (outcome, error)   { return w.setPin(q, true, "The message is pinned.") }
+func (w *web) doUnpin(q *request) (outcome, error) { return w.setPin(q, false, "The pin is gone.") }
+
+func (w *web) setPin(q *request, on bool, said string) (outcome, error) {
+	r, seq, err := q.message()
+	if err != nil {
+		return outcome{}, err
+	}
+	return to(q.back(r), "%s", said), w.c.messages.PinMessage(q.Context(), q.actor(), q.tenant, r, seq, on)
+}
+
+func (w *web) doDeleteMessage(q *request) (outcome, error) {
+	r, seq, err := q.message()
+	if err != nil {
+		return outcome{}, err
+	}
+	return to(q.back(r), "The message is deleted; its place in the room says so."), w.c.messages.DeleteMessage(q.Context(), q.tenant, r, "", seq)
+}
+
+// back is where who did something to a message was: that page of the room, its search, or the reports.
+func (q *request) back(r tenant.RoomID) string {
+	was, room := q.w.whereHeWas(q), q.base()+"/rooms/"+string(r)
+	if path, _, _ := strings.Cut(was, "?"); path == room || path == q.base()+"/reports" {
+		return was
+	}
+	return room
+}
+
+func (w *web) showReports(q *request) (ui.View, error) {
+	l := q.listing()
+	items, pager, err := rows(q.Context(), l, func(r tenant.Report) string { return r.Cursor },
+		func(ctx ctx, p tenant.Page) ([]tenant.Report, error) {
+			return w.c.service.Reports(ctx, q.actor(), q.tenant, p)
+		})
+	if err != nil {
+		return nil, err
+	}
+	v := &ui.Reports{Page: ui.Page{Title: "Reports", Area: "reports"}, Base: q.base(), Search: l.search("Room, sender or reporter"), Pager: pager}
+	for _, r := range items {
+		room := q.base() + "/rooms/" + string(r.Room)
+		row := ui.ReportRow{
+			At: r.At, Room: string(r.Room), RoomLink: room, Sender: r.Sender, By: string(r.By), Reason: r.Reason,
+			Message: room + "?before=" + strconv.FormatUint(r.Seq+1, 10),
+		}
+		if q.may(tenant.ScopeModerate) {
+			row.Delete = &ui.Button{Action: room + "/messages/" + strconv.FormatUint(r.Seq, 10) + "/delete", Label: "Delete the message", Danger: true}
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v, nil
+}
