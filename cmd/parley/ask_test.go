@@ -13,7 +13,8 @@ import (
 	"parley/tenant"
 )
 
-// oracle is a service "oracle" of acme's, which tells who asks, and what the server said of him.
+// oracle is a service that tells who asks. It believes its own tenant's users where they want the answer
+// in their own inbox, and others where the id of a share stands for their tenant.
 func (n *neighbours) oracle(tenant, name string) *peer {
 	n.t.Helper()
 	_, creds := n.serviceKey(tenant, name)
@@ -22,7 +23,8 @@ func (n *neighbours) oracle(tenant, name string) *peer {
 		n.t.Fatal(err)
 	}
 	_, err = bot.Subscribe("svc."+name+".*.*", func(m *nats.Msg) {
-		if m.Reply != "" {
+		from := strings.Split(m.Subject, ".")
+		if len(from[2]) == 26 || from[2] == tenant && strings.HasPrefix(m.Reply, "_INBOX."+from[3]+".") {
 			_ = m.Respond([]byte(m.Subject + " " + string(m.Data))) // the requester waits for it
 		}
 	})
