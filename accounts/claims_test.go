@@ -3,6 +3,7 @@ package accounts
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -265,4 +266,53 @@ func decodeID(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	return c.ID
+}
+
+// TestClaimsFit sizes what sharing adds to an account's claims, and an account at all its bounds.
+func TestClaimsFit(t *testing.T) {
+	t.Parallel()
+	operator, _ := newKey(t, nkeys.PrefixByteOperator)
+	host, account := newKey(t, nkeys.PrefixByteAccount)
+	platformKey, platform := newKey(t, nkeys.PrefixByteAccount)
+	_, user := newKey(t, nkeys.PrefixByteUser)
+	open := func(tenant.SealedKey) (nkeys.KeyPair, error) { return host, nil }
+	longest := strings.Repeat("x", 64)
+	for _, c := range []struct {
+		name                             string
+		rooms, services, closed, revoked int
+	}{
+		{"bare", 0, 0, 0, 0},
+		{"a host of 200 shared rooms", 200, 0, 0, 0},
+		{"a guest of 50 rooms and 50 services", 50, 50, 0, 0},
+		{"at all bounds, rooms", tenant.MaxShared, 0, maxClosed, 2000},
+		{"at all bounds, services", 0, tenant.MaxShared, maxClosed, 2000},
+	} {
+		f := tenantFacts{Tenant: tenant.TenantID(longest), Account: accountKey(t), Signing: []string{accountKey(t)}, Status: tenant.Active}
+		for i := range c.rooms {
+			f.Shared = append(f.Shared, sharedRoom{tenant.RoomID(fmt.Sprintf("r%026d", i)), 1800000000})
+		}
+		for i := range c.services {
+			f.Asked = append(f.Asked, sharedService{
+				Share: fmt.Sprintf("%026d", i), Service: longest, Host: tenant.TenantID(longest), Since: 1800000000, Key: tenant.SealedKey{Account: account},
+			})
+		}
+		for i := range c.closed {
+			f.Closed = append(f.Closed, closedPost{Class: tenant.Keep, Kind: tenant.Announce, Room: tenant.RoomID(fmt.Sprintf("%064d", i)), User: tenant.UserID(longest), Why: "over_rate"})
+		}
+		for i := range c.revoked {
+			f.Revoked = append(f.Revoked, fmt.Sprintf("%s%04d", user[:52], i))
+		}
+		claims := tenantClaims(f, platform)
+		if err := errors.Join(importShared(claims, platform, platformKey, f.Shared), importServices(claims, f.Tenant, open, f.Asked)); err != nil {
+			t.Fatal(err)
+		}
+		text, err := encode(claims, operator, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d bytes of %d", c.name, len(text), maxJWT)
+		if len(text) >= maxJWT {
+			t.Errorf("%s: got %d bytes, want less than %d", c.name, len(text), maxJWT)
+		}
+	}
 }

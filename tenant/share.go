@@ -75,9 +75,9 @@ const (
 	offerLife = 30 * 24 * time.Hour
 	// maxGuests is how many tenants one room is open to: each is a subject of its stream.
 	maxGuests = 50
-	// maxShared is how many shared rooms one tenant has, its own and those of others, and services of others:
+	// MaxShared is how many shared rooms one tenant has, its own and those of others, and services of others:
 	// each is an import with its activation in its account's claims, which have a bound of 1 MiB.
-	maxShared = 500
+	MaxShared = 400
 )
 
 func (n NewShare) parse(host TenantID, now time.Time) (guest TenantID, history ShareHistory, err error) {

@@ -95,8 +95,8 @@ func (s *Service) AcceptShare(ctx context.Context, a Actor, t TenantID, id strin
 // mayShareMore refuses a tenant whose claims would get too long.
 func mayShareMore(ctx context.Context, tx Tx, t TenantID) error {
 	n, err := tx.CountShared(ctx, t)
-	if err == nil && n >= maxShared {
-		err = LimitReached("share", "the tenant has %d shared rooms, its own and those of others, and services of others, which is the most; end a share first", maxShared)
+	if err == nil && n >= MaxShared {
+		err = LimitReached("share", "the tenant has %d shared rooms, its own and those of others, and services of others, which is the most; end a share first", MaxShared)
 	}
 	return err
 }
