@@ -83,38 +83,51 @@ func (c *console) exportUser(ctx context.Context, _ *struct{}) (*huma.StreamResp
 	}), nil
 }
 
-// stream writes lines as they come. A fault before the first is answered as any other; after it the connection is cut, so
-// that nobody takes the part for the whole.
-func (c *console) stream(export func(ctx context.Context, line func(any) error) error) *huma.StreamResponse {
+// An export writes lines, each a JSON value.
+type export func(ctx context.Context, line func(any) error) error
+
+// stream is the answer of a route that exports.
+func (c *console) stream(e export) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		_, w := humago.Unwrap(hctx)
-		conn := http.NewResponseController(w)
-		var out *bufio.Writer
-		begin := func() {
-			hctx.SetHeader("Content-Type", linesType)
-			hctx.SetStatus(http.StatusOK)
-			out = bufio.NewWriterSize(deadlined{w, conn}, flushBytes)
-		}
-		err := export(hctx.Context(), func(v any) error {
-			if out == nil {
-				begin()
-			}
-			return json.NewEncoder(out).Encode(v)
-		})
-		switch {
-		case err == nil && out == nil:
-			begin()
-		case err == nil:
-			err = out.Flush()
-		case out == nil:
+		if err := e.write(hctx.Context(), w, nil); err != nil {
 			fail(hctx, err)
-			return
-		}
-		if err != nil {
-			callOf(hctx.Context()).err = err
-			panic(http.ErrAbortHandler)
 		}
 	}}
+}
+
+// write writes lines as they come, behind headers. A fault before the first is returned, to be answered as any other;
+// after it the connection is cut, so that nobody takes the part for the whole.
+func (e export) write(ctx context.Context, w http.ResponseWriter, headers map[string]string) error {
+	conn := http.NewResponseController(w)
+	var out *bufio.Writer
+	begin := func() {
+		for name, value := range headers {
+			w.Header().Set(name, value)
+		}
+		w.Header().Set("Content-Type", linesType)
+		w.WriteHeader(http.StatusOK)
+		out = bufio.NewWriterSize(deadlined{w, conn}, flushBytes)
+	}
+	err := e(ctx, func(v any) error {
+		if out == nil {
+			begin()
+		}
+		return json.NewEncoder(out).Encode(v)
+	})
+	switch {
+	case err == nil && out == nil:
+		begin()
+	case err == nil:
+		err = out.Flush()
+	case out == nil:
+		return err
+	}
+	if err != nil {
+		callOf(ctx).err = err
+		panic(http.ErrAbortHandler)
+	}
+	return nil
 }
 
 // deadlined gives each write a time of its own, and not one for all.

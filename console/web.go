@@ -150,7 +150,11 @@ const pageTime = 30 * time.Second
 
 func (w *web) handler(rt route) http.HandlerFunc {
 	return func(out http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+		most := pageTime
+		if rt.raw != nil && rt.method == http.MethodGet {
+			most = longTime // a file goes out for as long as it is taken
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), most)
 		defer cancel()
 		if rt.method == http.MethodPost { // half of a change would be worse than one nobody waits for
 			ctx, cancel = context.WithTimeout(context.WithoutCancel(r.Context()), pageTime)

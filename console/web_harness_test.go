@@ -46,7 +46,7 @@ func (stand) Token(context.Context, tenant.Tenant, tenant.UserID, time.Time, tim
 }
 
 func (stand) Creds(context.Context, tenant.TenantID, tenant.UserID) (string, tenant.Secret, error) {
-	return "U" + newOnce(), "the-secret-creds", nil
+	return ("U" + newOnce() + newOnce() + newOnce())[:56], "the-secret-creds", nil
 }
 
 func (stand) Connections(context.Context, string, tenant.UserID) ([]tenant.Connection, error) {

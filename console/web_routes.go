@@ -76,6 +76,7 @@ func (w *web) table() []route {
 		do("/t/{tenant}/rooms/{room}/messages/{seq}/pin", seated, w.doPin),
 		do("/t/{tenant}/rooms/{room}/messages/{seq}/unpin", seated, w.doUnpin),
 		do("/t/{tenant}/rooms/{room}/messages/{seq}/delete", seated, w.doDeleteMessage),
+		download("/t/{tenant}/rooms/{room}/export", seated, w.exportRoom),
 		show("/t/{tenant}/reports", seated, w.showReports),
 
 		show("/t/{tenant}/shares", seated, w.showShares),
@@ -95,7 +96,12 @@ func (w *web) table() []route {
 		do("/t/{tenant}/users/{user}/restore", seated, w.doRestore),
 		do("/t/{tenant}/users/{user}/token", seated, w.doToken),
 		do("/t/{tenant}/users/{user}/creds", seated, w.doCreds),
+		do("/t/{tenant}/users/{user}/creds/{nkey}/revoke", seated, w.doRevokeCreds),
+		do("/t/{tenant}/users/{user}/tokens/end", seated, w.doEndToken),
 		do("/t/{tenant}/users/{user}/delete", seated, w.doDeleteUser),
+		do("/t/{tenant}/users/{user}/erase", seated, w.doErase),
+		show("/t/{tenant}/users/{user}/erasure", seated, w.showErasure),
+		download("/t/{tenant}/users/{user}/export", seated, w.exportUser),
 
 		show("/t/{tenant}/connections", seated, w.showConnections),
 		show("/t/{tenant}/connections/list", seated, w.showConnectionList),

@@ -63,10 +63,10 @@ func (q *request) urgency(s tenant.Share) int {
 func (q *request) shareRow(s tenant.Share) ui.ShareRow {
 	row := ui.ShareRow{
 		Link: q.base() + "/shares/" + s.ID, Title: cmp.Or(s.Title, string(s.Room)), With: string(s.Host), Status: string(s.Status),
-		Post: s.Post, Since: s.OfferedAt, By: s.OfferedBy,
+		Post: s.Post, Service: s.Service, Since: s.OfferedAt, By: s.OfferedBy,
 	}
 	if s.Host == q.tenant {
-		row.Out, row.With, row.Title = true, string(s.Guest), string(s.HostRoom)
+		row.Out, row.With, row.Title = true, string(s.Guest), cmp.Or(s.Service, string(s.HostRoom))
 	}
 	switch s.Status {
 	case tenant.ShareAccepted:
@@ -121,7 +121,7 @@ func (q *request) shareForms(s tenant.Share) shareForms {
 	if !s.Until.IsZero() {
 		until = s.Until.Format(time.DateOnly)
 	}
-	return shareForms{
+	forms := shareForms{
 		accept: ui.Form{Action: path + "/accept", Submit: "Accept", Fields: []ui.Field{name}},
 		rename: ui.Form{Action: path + "/title", Submit: "Change", Fields: []ui.Field{name}},
 		change: ui.Form{Action: path + "/change", Submit: "Change", Fields: []ui.Field{
@@ -129,6 +129,10 @@ func (q *request) shareForms(s tenant.Share) shareForms {
 			{Name: "until", Label: "Ends on", Type: "date", Value: until, Optional: true, Hint: "At the beginning of this day, in UTC. Empty: when one of you ends it."},
 		}},
 	}
+	if s.Service != "" {
+		forms.change.Fields = forms.change.Fields[1:]
+	}
+	return forms
 }
 
 // share is the share of the path.
@@ -202,7 +206,7 @@ func (w *web) doAcceptShare(q *request) (outcome, error) {
 	if _, err := w.c.service.AcceptShare(q.Context(), q.actor(), q.tenant, s.ID); err != nil {
 		return w.correctShare(q, s, &forms, &forms.accept, err)
 	}
-	return to(q.base()+"/shares/"+s.ID, "The room is open: invite users of yours on its page, or have them join."), nil
+	return to(q.base()+"/shares/"+s.ID, "Accepted: it is open to your users."), nil
 }
 
 func (w *web) doDeclineShare(q *request) (outcome, error) {
@@ -232,10 +236,15 @@ func (w *web) doChangeShare(q *request) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	forms, post := q.shareForms(s), q.typed("post") == "yes"
+	forms, patch := q.shareForms(s), tenant.SharePatch{}
+	if s.Service == "" {
+		post := q.typed("post") == "yes"
+		patch.Post = &post
+	}
 	until, err := q.day("until")
 	if err == nil {
-		_, err = w.c.service.UpdateShare(q.Context(), q.actor(), q.tenant, s.ID, tenant.SharePatch{Post: &post, Until: &until})
+		patch.Until = &until
+		_, err = w.c.service.UpdateShare(q.Context(), q.actor(), q.tenant, s.ID, patch)
 	}
 	if err != nil {
 		return w.correctShare(q, s, &forms, &forms.change, err)
@@ -248,6 +257,6 @@ func (w *web) doEndShare(q *request) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return to(q.base()+"/shares", "It is over: users of %s neither read nor post in the room any more.", s.Guest),
+	return to(q.base()+"/shares", "It is over: users of %s have no access any more.", s.Guest),
 		w.c.service.EndShare(q.Context(), q.actor(), q.tenant, s.ID)
 }

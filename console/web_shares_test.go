@@ -22,7 +22,7 @@ func TestARoomIsSharedThroughPages(t *testing.T) {
 	host.shows("the offer", host.goes("offer", offered, ours), http.StatusOK, "offered", "Take the offer back", "everything, from the beginning", `value="`+last+`"`)
 	guest.shows("the list of the guest", guest.get("/t/other/shares"), http.StatusOK, "waits for your answer", "The deal", "acme")
 	guest.shows("the offer at the guest", guest.get(theirs), http.StatusOK, "Accept", "Decline")
-	guest.shows("the guest's change of the host's terms", guest.post(theirs+"/change", "post", "yes"), http.StatusForbidden, "Only the tenant whose room it is")
+	guest.shows("the guest's change of the host's terms", guest.post(theirs+"/change", "post", "yes"), http.StatusForbidden, "You may not do this")
 
 	guest.shows("the share at the guest", guest.goes("accept", guest.post(theirs+"/accept", "title", "Acme and us"), theirs), http.StatusOK,
 		"Acme and us", "accepted", "End the share", "other-owner@example.com")

@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +74,7 @@ func (q *request) user() (tenant.UserID, error) {
 }
 
 // userForms are the forms of a user's page; one of them may come back with what is wrong.
-type userForms struct{ revoke, token, creds, edit ui.Form }
+type userForms struct{ revoke, token, creds, edit, endToken, erase ui.Form }
 
 func (q *request) userForms(u tenant.User) userForms {
 	path := q.base() + "/users/" + string(u.ID)
@@ -87,7 +89,14 @@ func (q *request) userForms(u tenant.User) userForms {
 		edit: ui.Form{Action: path + "/edit", Submit: "Save", Fields: []ui.Field{
 			{Name: "name", Label: "Name", Value: u.Name, Optional: true, Autocomplete: "off"},
 			{Name: "external_id", Label: "Your own id of him", Value: u.ExternalID, Optional: true, Autocomplete: "off"},
+			{Name: "nkey", Label: "User nkey", Value: u.NKey, Optional: true, Autocomplete: "off", Hint: "The public key, U…, of a program that proves itself with one. Empty: none."},
 			{Name: "password", Label: "New password", Type: "password", Optional: true, Autocomplete: "new-password", Hint: "Empty: it stays as it is."},
+		}},
+		endToken: ui.Form{Action: path + "/tokens/end", Submit: "End the token", Danger: true, Fields: []ui.Field{
+			{Name: "token", Label: "Id of the token", Autocomplete: "off", Hint: "Its claim jti. What was opened with it is closed; his other tokens stay good."},
+		}},
+		erase: ui.Form{Action: path + "/erase", Submit: "Erase the person", Danger: true, Fields: []ui.Field{
+			{Name: "confirm", Label: "Type " + string(u.ID) + " to confirm", Autocomplete: "off"},
 		}},
 	}
 }
@@ -131,6 +140,9 @@ func (w *web) userView(q *request, u tenant.User, forms userForms) (ui.View, err
 			Link: q.base() + "/rooms/" + string(r.Room), ID: string(r.Room), Title: r.Title, Kind: string(r.Kind), Role: string(r.Role), State: string(r.State),
 		})
 	}
+	if v.Credentials, err = w.credentialsOf(q, u.ID); err != nil {
+		return nil, err
+	}
 	path := q.base() + "/users/" + string(u.ID)
 	active := u.Status == tenant.UserActive
 	if q.may(tenant.ScopeModerate) {
@@ -145,11 +157,66 @@ func (w *web) userView(q *request, u tenant.User, forms userForms) (ui.View, err
 	}
 	if q.may(tenant.ScopeAdmin) {
 		v.Edit, v.Delete = &forms.edit, &ui.Button{Action: path + "/delete", Label: "Delete the user", Danger: true}
+		v.EndToken, v.Erase, v.Export = &forms.endToken, &forms.erase, path+"/export"
 		if active {
 			v.Creds = &forms.creds
 		}
 	}
 	return v, nil
+}
+
+// credentialsOf lists the credentials of a user, those that are good first.
+func (w *web) credentialsOf(q *request, u tenant.UserID) ([]ui.CredentialRow, error) {
+	items, err := w.c.service.Credentials(q.Context(), q.actor(), q.tenant, u, tenant.Page{Limit: webPage})
+	slices.SortStableFunc(items, func(a, b tenant.Credential) int { return a.RevokedAt.Compare(b.RevokedAt) })
+	var out []ui.CredentialRow
+	for _, c := range items {
+		row := ui.CredentialRow{NKey: c.NKey, Kind: string(c.Kind), Since: c.IssuedAt, Revoked: c.RevokedAt}
+		if c.RevokedAt.IsZero() && q.may(tenant.ScopeModerate) {
+			row.Revoke = &ui.Button{Action: q.base() + "/users/" + string(u) + "/creds/" + c.NKey + "/revoke", Label: "Revoke", Danger: true}
+		}
+		out = append(out, row)
+	}
+	return out, err
+}
+
+// closed says what an end of somebody's ways in did: "2 connections closed in 1.5 ms".
+func closed(r tenant.Revocation) string {
+	connections := "connections"
+	if r.Disconnected == 1 {
+		connections = "connection"
+	}
+	return fmt.Sprintf("%d %s closed in %.1f ms", r.Disconnected, connections, float64(r.Took.Microseconds())/1000)
+}
+
+func (w *web) doRevokeCreds(q *request) (outcome, error) {
+	u, err := q.user()
+	if err != nil {
+		return outcome{}, err
+	}
+	nkey, err := tenant.ParseNKey("nkey", q.PathValue("nkey"))
+	if err != nil {
+		return outcome{}, tenant.NotFound("credential")
+	}
+	done, err := w.c.service.RevokeCredential(q.Context(), q.actor(), q.tenant, u, nkey)
+	return to(q.base()+"/users/"+string(u), "The credential is good no longer: %s.", closed(done)), err
+}
+
+func (w *web) doEndToken(q *request) (outcome, error) {
+	u, err := w.userOf(q)
+	if err != nil {
+		return outcome{}, err
+	}
+	var done tenant.Revocation
+	token, err := tenant.ParseTokenID("token", q.typed("token"))
+	if err == nil {
+		done, err = w.c.service.RevokeToken(q.Context(), q.actor(), q.tenant, u.ID, token)
+	}
+	if err != nil {
+		forms := q.userForms(u)
+		return q.correct(&forms.endToken, err, func() (ui.View, error) { return w.userView(q, u, forms) })
+	}
+	return to(q.base()+"/users/"+string(u.ID), "The token is good no longer: %s.", closed(done)), nil
 }
 
 func (w *web) doRevoke(q *request) (outcome, error) {
@@ -162,12 +229,7 @@ func (w *web) doRevoke(q *request) (outcome, error) {
 		forms := q.userForms(u)
 		return q.correct(&forms.revoke, err, func() (ui.View, error) { return w.userView(q, u, forms) })
 	}
-	connections := "connections"
-	if done.Disconnected == 1 {
-		connections = "connection"
-	}
-	return to(q.base()+"/users/"+string(u.ID), "%s is out: %d %s closed in %.1f ms.", u.ID, done.Disconnected, connections,
-		float64(done.Took.Microseconds())/1000), nil
+	return to(q.base()+"/users/"+string(u.ID), "%s is out: %s.", u.ID, closed(done)), nil
 }
 
 func (w *web) doRestore(q *request) (outcome, error) {
@@ -229,8 +291,8 @@ func (w *web) doEditUser(q *request) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	name, external, spec := q.typed("name"), q.typed("external_id"), tenant.UserSpec{}
-	spec.Name, spec.ExternalID = &name, &external
+	name, external, nkey, spec := q.typed("name"), q.typed("external_id"), q.typed("nkey"), tenant.UserSpec{}
+	spec.Name, spec.ExternalID, spec.NKey = &name, &external, &nkey
 	if p := tenant.Secret(q.PostFormValue("password")); p != "" {
 		spec.Password = &p
 	}

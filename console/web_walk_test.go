@@ -15,6 +15,12 @@ type step struct {
 	status int // 0: a redirect
 }
 
+// reads has the GETs of tenants' pages that not all roles may do, with the least role.
+var reads = map[string]tenant.SeatRole{
+	"/t/{tenant}/users/{user}/erasure": tenant.SeatAdmin,
+	"/t/{tenant}/users/{user}/export":  tenant.SeatAdmin,
+}
+
 // steps has every POST of tenants' pages; TestWalk fails where one is missing.
 var steps = map[string]step{
 	"/t/{tenant}/connect/snippet":                    {tenant.SeatDeveloper, nil, 200},
@@ -44,7 +50,10 @@ var steps = map[string]step{
 	"/t/{tenant}/users/{user}/restore":               {tenant.SeatModerator, nil, 0},
 	"/t/{tenant}/users/{user}/token":                 {tenant.SeatDeveloper, []string{"ttl", "1h"}, 200},
 	"/t/{tenant}/users/{user}/creds":                 {tenant.SeatAdmin, nil, 200},
+	"/t/{tenant}/users/{user}/creds/{nkey}/revoke":   {tenant.SeatModerator, nil, 0},
+	"/t/{tenant}/users/{user}/tokens/end":            {tenant.SeatModerator, []string{"token", "t1"}, 0},
 	"/t/{tenant}/users/{user}/delete":                {tenant.SeatAdmin, nil, 0},
+	"/t/{tenant}/users/{user}/erase":                 {tenant.SeatAdmin, []string{"confirm", "bob"}, 0},
 	"/t/{tenant}/keys":                               {tenant.SeatAdmin, []string{"name", "backend", "scopes", "read"}, 200},
 	"/t/{tenant}/keys/{key}/remove":                  {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/people/invite":                      {tenant.SeatAdmin, []string{"role", "viewer"}, 200},
@@ -92,7 +101,7 @@ func newTown(t testing.TB) *town {
 	s.must(err)
 	offered, err := s.desk.OfferShare(c, stranger, "other", tenant.NewShare{Room: "theirs", Guest: "acme"})
 	s.must(err)
-	for _, u := range []tenant.UserID{"carl", "dora"} {
+	for _, u := range []tenant.UserID{"carl", "dora", "gone"} {
 		_, _, err = s.desk.PutUser(c, owner, "acme", u, tenant.UserSpec{})
 		s.must(err)
 	}
@@ -100,7 +109,13 @@ func newTown(t testing.TB) *town {
 	s.must(err)
 	_, err = s.desk.Mute(c, owner, "acme", "lobby", "dora", tenant.Term{}, "")
 	s.must(err)
-	w.path = strings.NewReplacer("{user}/unban", "carl/unban", "{user}/unmute", "dora/unmute", "{seq}", "7",
+	_, err = s.desk.EraseUser(c, owner, "acme", "gone")
+	s.must(err)
+	_, err = s.desk.IssueCreds(c, owner, "acme", "bob")
+	s.must(err)
+	issued, err := s.desk.Credentials(c, owner, "acme", "bob", tenant.Page{Limit: 1})
+	s.must(err)
+	w.path = strings.NewReplacer("{user}/erasure", "gone/erasure", "{user}/export", "alice/export", "{nkey}", issued[0].NKey, "{user}/unban", "carl/unban", "{user}/unmute", "dora/unmute", "{seq}", "7",
 		"{share}/change", given.ID+"/change", "{share}", offered.ID, "{tenant}", "acme", "{room}", "lobby", "{user}", "bob", "{key}", key.ID,
 		"{link}", open.ID, "{person}", string(other.principal().Profile.ID), "{login}", "none", "{$}", "")
 	return w
@@ -150,8 +165,15 @@ func TestWalk(t *testing.T) {
 		refuse(r, "operator", http.StatusNotFound) // who did not say why
 		s, known := steps[r.path]
 		if r.method == http.MethodGet {
+			status := http.StatusOK
+			if _, limited := reads[r.path]; limited {
+				status = http.StatusForbidden
+			}
 			for _, role := range tenant.SeatRoles {
-				refuse(r, string(role), http.StatusOK)
+				if role == reads[r.path] {
+					status = http.StatusOK
+				}
+				refuse(r, string(role), status)
 			}
 			continue
 		}
@@ -229,6 +251,9 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 		{"/t/acme/users/bob/revoke", []string{"reason", strings.Repeat("x", 201)}, []string{"e-reason"}},
 		{"/t/acme/users/bob/token", []string{"ttl", "soon"}, []string{"e-ttl"}},
 		{"/t/acme/users/bob/token", []string{"ttl", "240h"}, []string{"e-ttl"}},
+		{"/t/acme/users/bob/tokens/end", []string{"token", "a b"}, []string{"e-token", `value="a b"`}},
+		{"/t/acme/users/bob/erase", []string{"confirm", "alice"}, []string{"e-confirm", `value="alice"`}},
+		{"/t/acme/users/bob/edit", []string{"nkey", "SUA"}, []string{"e-nkey", `value="SUA"`}},
 		{"/t/acme/keys", []string{"name", strings.Repeat("x", 201), "scopes", "read"}, []string{"e-name"}},
 		{"/t/acme/keys", []string{"name", "x", "scopes", "everything"}, []string{"e-scopes"}},
 		{"/t/acme/people/invite", []string{"role", "king"}, []string{"e-role"}},

@@ -18,7 +18,8 @@ type Shares struct {
 // A ShareRow is one share as one of its two tenants sees it.
 type ShareRow struct {
 	Link, Title, With, Status string
-	Out                       bool // the room is the tenant's own
+	Service                   string // what it shares; empty: a room
+	Out                       bool   // the room is the tenant's own
 	Post                      bool
 	Since                     time.Time // of the status
 	By                        string

@@ -118,9 +118,26 @@ type User struct {
 	More                                                   string
 	Revoke                                                 *Form
 	Restore                                                *Button
-	Token, Creds                                           *Form
-	Edit                                                   *Form
+	Credentials                                            []CredentialRow
+	Token, Creds, EndToken                                 *Form
+	Edit, Erase                                            *Form
 	Delete                                                 *Button
+	Export                                                 string
+}
+
+// A CredentialRow is one credential that was issued to a user.
+type CredentialRow struct {
+	NKey, Kind     string
+	Since, Revoked time.Time
+	Revoke         *Button
+}
+
+// Erasure tells how far the erasure of a person is.
+type Erasure struct {
+	Page
+	Base, ID        string
+	Messages        int64
+	Begun, Finished time.Time
 }
 
 // A UserRoomRow is one membership of a user.
@@ -254,6 +271,7 @@ func (Waiting) template() string     { return "waiting" }
 func (Rooms) template() string       { return "rooms" }
 func (Users) template() string       { return "users" }
 func (User) template() string        { return "user" }
+func (Erasure) template() string     { return "erasure" }
 func (Secret) template() string      { return "secret" }
 func (Connections) template() string { return "connections" }
 func (Live) template() string        { return "live" }
