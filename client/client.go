@@ -44,6 +44,7 @@ type Client struct {
 	posts     map[*pending]struct{}
 	echoes    echoes
 
+	me          atomic.Pointer[Me]           // once it was asked for
 	revoked     atomic.Pointer[RevokedError] // set by the notice, before the client stops
 	refusals    atomic.Int64                 // in a row, since it was last connected
 	wantRestart chan struct{}                // holds one when a forced reconnection is due

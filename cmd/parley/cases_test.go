@@ -302,6 +302,10 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 	"call": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (got any, err error) {
 		return got, u.Call(ctx, s.text("op"), s["request"], &got)
 	},
+	"service": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		raw, err := u.Service(ctx, s.text("name"), []byte(s.text("body")))
+		return map[string]any{"text": string(raw)}, err
+	},
 	"whoami": func(ctx context.Context, _ *caseRun, u *caseUser, _ step) (any, error) { return u.WhoAmI(ctx) },
 	"rooms": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
 		all, err := u.Rooms(ctx, s.text("query"))

@@ -147,6 +147,8 @@ func (w *world) do(op string, q worldStep) (any, error) {
 		return w.say(q)
 	case "publish":
 		return nil, w.publish(q)
+	case "serve":
+		return w.serve(q.User)
 	case "swallow": // the next bytes from the server to a client get lost, and its connection
 		w.tcp.SwallowNext()
 		w.ws.SwallowNext()
@@ -181,6 +183,39 @@ func (w *world) http(q worldStep) (any, error) {
 		return json.RawMessage(a.body), nil
 	}
 	return map[string]string{"text": string(a.body)}, nil // a .creds file
+}
+
+// serve makes a service that answers who asks what, of the tenant and of another one that shares it. It tells
+// how the other's is named, and the path of the share.
+func (w *world) serve(name string) (any, error) {
+	host := w.tenant + "-host"
+	var made shareAnswer
+	for _, c := range []struct{ path, body string }{
+		{"", fmt.Sprintf(`{"id":%q,"name":"Host","timezone":"UTC"}`, host)},
+		{"/" + host + "/shares", fmt.Sprintf(`{"service":%q,"guest":%q}`, name, w.tenant)},
+		{"/" + w.tenant + "/shares/%s/accept", ""},
+	} {
+		a := w.s.send(w.s.token, http.MethodPost, "/v1/tenants"+strings.Replace(c.path, "%s", made.Share.ID, 1), c.body)
+		if a.status >= 300 || json.Unmarshal(a.body, &made) != nil {
+			return nil, fmt.Errorf("POST %s: %s", c.path, a.body)
+		}
+	}
+	for _, tenant := range []string{w.tenant, host} {
+		_, creds := w.s.serviceKey(tenant, name)
+		p, err := w.s.dial(w.s.NATS, name, creds)
+		if err != nil {
+			return nil, err
+		}
+		_, err = p.Subscribe("svc."+name+".*.*", func(m *nats.Msg) {
+			from := strings.Split(m.Subject, ".")
+			kind := map[string]string{w.tenant: "own", made.Share.ID: "shared"}[from[2]]
+			_ = m.Respond([]byte(kind + " " + from[3] + " " + string(m.Data))) // the requester waits for it
+		})
+		if err := errors.Join(err, p.Flush()); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"theirs": name + "@" + host, "path": "/shares/" + made.Share.ID}, nil
 }
 
 // mint gives a user's token, and counts.

@@ -63,6 +63,7 @@ const maxRoomPages = 1000; // where a service would page for ever
 /** One user's connection, made by connect. */
 export class Client {
   #link: Link;
+  #me: Me | undefined; // once it was asked for
   #poster: Poster;
   #listeners = new Set<Listener>();
 
@@ -122,6 +123,15 @@ export class Client {
 
   whoami(): Promise<Me> {
     return this.call("whoami", {});
+  }
+
+  /**
+   * Asks a service, which a backend of the tenant answers: name is its own, or <name>@<tenant> of one that another
+   * tenant shares. What body and answer are is the service's affair. The request is sent once.
+   */
+  async service(name: string, body: string | Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    this.#me ??= await this.whoami();
+    return this.#link.ask(name, this.#me.tenant, body, signal);
   }
 
   /** The user's rooms; with a query (part of an id or title) those that match, also open ones that he could join. */

@@ -292,7 +292,7 @@ export class Link {
   }
 
   /** One attempt of a request. It ends at a reconnection too: what was asked on a lost connection is never answered. */
-  request(subj: string, data: string, timeout: number, headers?: MsgHdrs, ...signals: (AbortSignal | undefined)[]): Promise<Msg> {
+  request(subj: string, data: string | Uint8Array, timeout: number, headers?: MsgHdrs, ...signals: (AbortSignal | undefined)[]): Promise<Msg> {
     const asked = this.#nc.request(subj, data, headers ? { timeout, headers } : { timeout });
     return unless(asked, this.stretch, ...signals);
   }
@@ -327,6 +327,24 @@ export class Link {
         }
       }
       await sleep(repeatPause, signal); // cut off by a reconnection, or lost: once more
+    }
+  }
+
+  /** Asks a service once: whether a request that was cut off did something only the service knows. */
+  async ask(name: string, tenant: string, body: string | Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    const subj = subject.service(name, tenant, this.user);
+    const late = AbortSignal.timeout(callTimeout);
+    try {
+      await this.connected(signal, late);
+      return (await this.request(subj, body, callTimeout, undefined, signal, late)).data;
+    } catch (e) {
+      this.life.throwIfAborted();
+      signal?.throwIfAborted();
+      if (isTooLarge(e)) {
+        throw new ParleyError("too_large", "the request is too large", { cause: e });
+      }
+      const why = isNoResponders(e) ? `service ${name} is not there` : `no answer of service ${name} in time`;
+      throw new ParleyError("unavailable", why, { cause: e });
     }
   }
 }

@@ -66,6 +66,15 @@ export const chat = (p: Place, user: string) => `chat.${path(p)}.${user}`;
 export const live = (p: Place, sender: string) => `live.${path(p)}.${sender}`;
 export const sig = (p: Place, sender: string) => `sig.${path(p)}.${sender}`;
 export const api = (user: string, op: string) => `chat.api.${user}.${op}`;
+
+/** Where a user asks a service: <name> of his tenant's, or <name>@<tenant> of another's. */
+export function service(name: string, tenant: string, user: string): string {
+  const [own, host, more] = name.split("@");
+  if (more !== undefined || !validId(own) || (host !== undefined && !validId(host))) {
+    throw new ParleyError("invalid", `${JSON.stringify(name)} names no service, as helper or helper@acme`);
+  }
+  return `svc.${name}.${tenant}.${user}`;
+}
 export const notices = (user: string) => `live.user.${user}.*`;
 export const inbox = (user: string) => `_INBOX.${user}`;
 

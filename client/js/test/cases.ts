@@ -176,6 +176,7 @@ class Run {
     },
 
     call: (s) => this.#user(s).client.call(s.op, s.request),
+    service: async (s) => ({ text: new TextDecoder().decode(await this.#user(s).client.service(s.name, s.body)) }),
     whoami: (s) => this.#user(s).client.whoami(),
     rooms: async (s) => {
       const u = this.#user(s);
