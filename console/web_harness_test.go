@@ -49,6 +49,10 @@ func (stand) Creds(context.Context, tenant.TenantID, tenant.UserID) (string, ten
 	return ("U" + newOnce() + newOnce() + newOnce())[:56], "the-secret-creds", nil
 }
 
+func (s stand) ServiceCreds(ctx context.Context, t tenant.Tenant, u tenant.UserID) (string, tenant.Secret, error) {
+	return s.Creds(ctx, t.ID, u)
+}
+
 func (stand) Connections(context.Context, string, tenant.UserID) ([]tenant.Connection, error) {
 	return []tenant.Connection{{User: "alice", Method: tenant.MethodToken, Address: "192.0.2.7:4000", Server: "N1", Since: time.Now()}}, nil
 }

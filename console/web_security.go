@@ -12,64 +12,6 @@ import (
 	"parley/tenant"
 )
 
-func (q *request) newKeyForm() ui.Form {
-	return ui.Form{Action: q.base() + "/keys", Submit: "Make the key", Inline: true, Once: newOnce(), Fields: []ui.Field{
-		{Name: "name", Label: "Name", Autocomplete: "off", Hint: "What uses it."},
-		{Name: "scopes", Label: "It may", Value: "read chat admin", Options: []ui.Option{
-			{Value: "read chat admin", Label: "everything: users, rooms, tokens"},
-			{Value: "read chat", Label: "read, post and make tokens"},
-			{Value: "read", Label: "read only"},
-		}},
-	}}
-}
-
-func (w *web) showKeys(q *request) (ui.View, error) { return w.keysView(q, q.newKeyForm()) }
-
-func (w *web) keysView(q *request, form ui.Form) (ui.View, error) {
-	l := q.listing()
-	items, pager, err := rows(q.Context(), l, func(k tenant.Key) string { return k.ID },
-		func(ctx ctx, p tenant.Page) ([]tenant.Key, error) {
-			return w.c.service.Keys(ctx, q.actor(), q.tenant, p)
-		})
-	if err != nil {
-		return nil, err
-	}
-	v := &ui.Keys{Page: ui.Page{Title: "Keys", Area: "keys"}, Search: l.search("Name"), Pager: pager, New: form, May: q.may(tenant.ScopeAdmin)}
-	for _, k := range items {
-		var scopes []string
-		for _, s := range k.Scopes {
-			scopes = append(scopes, string(s))
-		}
-		v.Rows = append(v.Rows, ui.KeyRow{
-			ID: k.ID, Name: k.Name, Kind: string(k.Kind), Detail: strings.Join(scopes, ", "), Since: k.CreatedAt, Used: k.LastUsed,
-			Remove: ui.Button{Action: q.base() + "/keys/" + k.ID + "/remove", Label: "Remove", Danger: true},
-		})
-	}
-	return v, nil
-}
-
-func (w *web) doNewKey(q *request) (outcome, error) {
-	form := q.newKeyForm()
-	spec := tenant.KeySpec{Kind: tenant.KeyAPI, Name: q.typed("name")}
-	for s := range strings.FieldsSeq(q.typed("scopes")) {
-		spec.Scopes = append(spec.Scopes, tenant.Scope(s))
-	}
-	key, secret, err := w.c.service.AddKey(q.Context(), q.actor(), q.tenant, spec)
-	if err != nil {
-		return q.correct(&form, err, func() (ui.View, error) { return w.keysView(q, form) })
-	}
-	path := q.base() + "/keys"
-	return outcome{to: path, view: &ui.Secret{
-		Page: ui.Page{Title: "API key " + key.Name, Area: "keys"}, Heading: "API key " + key.Name,
-		Lead: "Your backend sends it as Authorization: Bearer.", Text: secret.APIKey.Reveal(), Name: string(q.tenant) + "-" + key.ID + ".key",
-		Note: "Keep it where your backend keeps its secrets. Whoever has it does what it may do.", Back: ui.Option{Value: path, Label: "Back to the keys"},
-	}}, nil
-}
-
-func (w *web) doRemoveKey(q *request) (outcome, error) {
-	return to(q.base()+"/keys", "The key is removed; nothing it opened stays open."), w.c.service.RemoveKey(q.Context(), q.actor(), q.tenant, q.PathValue("key"))
-}
-
 func (w *web) showRefusals(q *request) (ui.View, error) {
 	l := q.listing()
 	items, pager, err := rows(q.Context(), l, func(r tenant.Refusal) string { return r.Cursor },

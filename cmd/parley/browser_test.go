@@ -235,6 +235,7 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 		{"user", "/t/acme-chat/users/alice"},
 		{"connections", "/t/acme-chat/connections"},
 		{"keys", "/t/acme-chat/keys"},
+		{"keys-oidc", "/t/acme-chat/keys?kind=oidc"},
 		{"refusals", "/t/acme-chat/refusals"},
 		{"audit", "/t/acme-chat/audit"},
 		{"people", "/t/acme-chat/people"},

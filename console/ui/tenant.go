@@ -181,6 +181,8 @@ type Live struct {
 // Keys lists the keys of a tenant.
 type Keys struct {
 	Page
+	Tabs   []Tab // the kinds, of which New is the current one's
+	Lead   string
 	Search Search
 	Rows   []KeyRow
 	Pager  Pager
@@ -192,6 +194,7 @@ type Keys struct {
 type KeyRow struct {
 	ID, Name, Kind, Detail string
 	Since, Used            time.Time
+	Rotate                 string
 	Remove                 Button
 }
 

@@ -77,7 +77,7 @@ var samples = []View{
 	&Secret{Page: frame, Heading: hostile, Lead: hostile, Name: hostile, Text: hostile, Note: hostile, Back: Option{"/b", hostile}},
 	connections,
 	&Live{Page: frame, List: connections},
-	&Keys{Page: frame, Search: search, Pager: pager, New: form, May: true, Rows: []KeyRow{{ID: hostile, Name: hostile, Kind: hostile, Detail: hostile, Since: noon, Used: noon, Remove: button}}},
+	&Keys{Page: frame, Tabs: []Tab{{hostile, "/k", true}}, Lead: hostile, Search: search, Pager: pager, New: form, May: true, Rows: []KeyRow{{ID: hostile, Name: hostile, Kind: hostile, Detail: hostile, Since: noon, Used: noon, Rotate: "/k", Remove: button}}},
 	&Refusals{Page: frame, Base: "/t/acme", Search: search, Pager: pager, Rows: []RefusalRow{{noon, hostile, hostile, hostile, hostile, hostile}}},
 	&Audit{Page: frame, Lead: hostile, Search: search, Pager: pager, Export: "/e", Rows: []AuditRow{audit}},
 	&People{

@@ -1,0 +1,41 @@
+package console
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"strings"
+	"testing"
+
+	"parley/tenant"
+)
+
+func TestKeysOfEveryKindAreAddedAndRotated(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, tenant.SignUpOpen)
+	b := s.owner("acme")
+	public, _, err := ed25519.GenerateKey(nil)
+	s.must(err)
+	der, err := x509.MarshalPKIXPublicKey(public)
+	s.must(err)
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+
+	shown := b.post("/t/acme/keys?kind=api", "name", "backend", "scopes", "read chat")
+	b.shows("the API key", shown, http.StatusOK, "This is shown once", "parley_", `data-file="acme-`)
+	b.shows("the service", b.post("/t/acme/keys?kind=service", "name", "bot"), http.StatusOK, "the-secret-creds", `data-file="acme-bot.creds"`)
+	b.goes("a token key", b.post("/t/acme/keys?kind=user-token", "name", "signer", "alg", "EdDSA", "public_key", text, "create_users", "yes"), "/t/acme/keys?kind=user-token")
+	b.goes("a key set", b.post("/t/acme/keys?kind=jwks", "name", "set", "url", "https://id.example.com/keys"), "/t/acme/keys?kind=jwks")
+	b.goes("a provider", b.post("/t/acme/keys?kind=oidc", "name", "login", "issuer", "https://id.example.com", "client_id", "app"), "/t/acme/keys?kind=oidc")
+
+	page := b.get("/t/acme/keys")
+	b.shows("the keys", page, http.StatusOK, "read chat", "connects as bot", "EdDSA", "https://id.example.com/keys", "https://id.example.com, app",
+		"/t/acme/keys?kind=api&amp;name=backend&amp;scopes=read&#43;chat")
+	if strings.Contains(page.body, "the-secret") {
+		t.Error("got a secret in the list, want it shown once")
+	}
+	b.shows("the form of a rotation", b.get("/t/acme/keys?kind=api&name=backend&scopes=read+chat"), http.StatusOK, `value="backend"`, `value="read chat" selected`)
+	if n := s.count("SELECT count(*) FROM keys WHERE tenant_id = 'acme' AND removed_at IS NULL AND kind IN ('api', 'service', 'user-token', 'jwks', 'oidc')"); n < 5 {
+		t.Errorf("got %d keys, want one of each kind at least", n)
+	}
+}
