@@ -25,7 +25,7 @@ func (w *web) chatter(q *request) (tenant.User, error) {
 }
 
 func (w *web) showChat(q *request) (ui.View, error) {
-	v := &ui.Chat{Page: ui.Page{Title: "Chat", Area: "chat"}, Action: q.base() + "/chat", Users: q.base() + "/users", Servers: w.conf.WSURL}
+	v := &ui.Chat{Page: ui.Page{Title: "Chat", Area: "chat"}, Action: q.base() + "/chat", Users: q.base() + "/users"}
 	u, err := w.chatter(q)
 	v.User = string(u.ID)
 	switch e, readable := tenant.AsError(err); {
@@ -38,9 +38,13 @@ func (w *web) showChat(q *request) (ui.View, error) {
 	case !q.may(tenant.ScopeChat):
 		v.Error = "Your role in this tenant reads only; ask an admin for the role developer."
 	default:
-		v.Chat, v.Token = true, q.base()+"/chat/token?as="+string(u.ID)
+		v.Chat, v.Pane = true, w.pane(q, u.ID)
 	}
 	return v, nil
+}
+
+func (w *web) pane(q *request, u tenant.UserID) ui.Pane {
+	return ui.Pane{User: string(u), Token: q.base() + "/chat/token?as=" + string(u), Servers: w.conf.WSURL}
 }
 
 // chatTokenLife is short: the page asks for another by itself.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,11 @@ func (w *web) showConnect(q *request) (ui.View, error) {
 		Page: ui.Page{Title: "Get connected", Area: "connect"}, ID: string(q.tenant), Checks: checks, Room: string(demoRoom),
 		Snippet: ui.Form{Action: base + "/connect/snippet?via=" + current.id, Submit: "Show the snippet"},
 		Wait:    base + "/connect/wait",
+	}
+	if listener := demoUsers[1].id; q.may(tenant.ScopeChat) && !slices.ContainsFunc(checks, func(c ui.Check) bool { return !c.OK }) {
+		pane := w.pane(q, listener)
+		pane.Small = true
+		v.Chat, v.Pane = true, &pane
 	}
 	for _, x := range ways {
 		v.Tabs = append(v.Tabs, ui.Tab{Label: x.label, Link: base + "/connect?via=" + x.id, Current: x.id == current.id})

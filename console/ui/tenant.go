@@ -36,8 +36,8 @@ type Connect struct {
 	Tabs    []Tab
 	Snippet Form // asks for the snippet of the tab
 	Wait    string
-	First   *FirstMessage
 	Room    string
+	Pane    *Pane // the chat as the second demo user, for who may chat
 }
 
 // A Check is something that was looked at, and is as it should be or not.

@@ -45,7 +45,7 @@ var samples = []View{
 		Lines: []Chart{{Title: hostile, Label: hostile, At: []int64{1, 2}, Values: []int64{3, 4}}},
 	},
 	&Connect{
-		Page: frame, ID: "acme", Checks: []Check{{true, hostile, hostile}, {false, hostile, hostile}}, Room: hostile,
+		Page: frame, ID: "acme", Checks: []Check{{true, hostile, hostile}, {false, hostile, hostile}}, Room: hostile, Pane: &Pane{User: hostile, Token: "/k", Servers: hostile, Small: true},
 		Tabs: []Tab{{hostile, "/x", true}, {hostile, "/y", false}}, Snippet: form, Wait: "/w",
 	},
 	Snippets{Lead: hostile, Parts: []Snippet{{hostile, hostile}}, Expires: noon},
@@ -85,7 +85,7 @@ var samples = []View{
 		Seats:       []SeatRow{{Email: hostile, Name: hostile, Role: hostile, Since: noon, You: true, Change: &form, Remove: &button}},
 		Invitations: []LinkRow{{Role: hostile, By: hostile, Until: noon, Back: &button}},
 	},
-	&Chat{Page: Page{Title: "x", Chat: true, Tenant: frame.Tenant}, Action: "/a", User: hostile, Users: "/u", Token: "/k", Servers: hostile},
+	&Chat{Page: Page{Title: "x", Chat: true, Tenant: frame.Tenant}, Action: "/a", User: hostile, Users: "/u", Pane: Pane{User: hostile, Token: "/k", Servers: hostile}},
 	&Tenants{Page: frame, Search: search, Pager: pager, Rows: []TenantRow{{"/x", hostile, hostile, hostile, noon}}},
 	&TenantCard{
 		Page: Page{Title: "x", Area: "operator"}, ID: hostile, Name: hostile, Account: hostile, Zone: hostile, State: hostile, Since: noon, InStep: true,
