@@ -180,7 +180,7 @@ func (s *Service) insertRoom(ctx context.Context, tx Tx, a Actor, t Tenant, room
 		}
 	}
 	if room.Kind == Shared {
-		if err := mayShareMore(ctx, tx, t.ID); err != nil {
+		if err := mayShareMore(ctx, tx, t.ID, "kind"); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,7 @@ func offerable(ctx context.Context, tx Tx, sh Share) error {
 // AcceptShare opens what was offered to the tenant. It is usable when this returns.
 func (s *Service) AcceptShare(ctx context.Context, a Actor, t TenantID, id string) (Share, error) {
 	sh, err := s.answerShare(ctx, a, t, id, "share.accept", func(tx Tx, sh *Share, now time.Time) error {
-		if err := mayShareMore(ctx, tx, t); err != nil {
+		if err := mayShareMore(ctx, tx, t, "share"); err != nil {
 			return err
 		}
 		sh.Status, sh.AcceptedAt, sh.AcceptedBy, sh.ExpiresAt = ShareAccepted, now, a.String(), sh.Until
@@ -92,11 +92,11 @@ func (s *Service) AcceptShare(ctx context.Context, a Actor, t TenantID, id strin
 	return sh, s.settleShare(ctx, sh, "the share is accepted")
 }
 
-// mayShareMore refuses a tenant whose claims would get too long.
-func mayShareMore(ctx context.Context, tx Tx, t TenantID) error {
+// mayShareMore refuses a tenant whose claims would get too long; field of the body asks for more.
+func mayShareMore(ctx context.Context, tx Tx, t TenantID, field string) error {
 	n, err := tx.CountShared(ctx, t)
 	if err == nil && n >= MaxShared {
-		err = LimitReached("share", "the tenant has %d shared rooms, its own and those of others, and services of others, which is the most; end a share first", MaxShared)
+		err = LimitReached(field, "the tenant has %d shared rooms, its own and those of others, and services of others, which is the most; end a share first", MaxShared)
 	}
 	return err
 }

@@ -157,3 +157,52 @@ func TestServicesThatCantBeShared(t *testing.T) {
 	n.peer("acme", "alice").wantAnswer("svc.oracle@beta.acme.alice", "svc.oracle."+back.Share.ID+".alice ?")
 	n.peer("beta", "zed").wantNobody("svc.mirror@acme.beta.zed")
 }
+
+// What the rows say of a share holds after a crash between their commit and what follows from it. ISO-14, FLT-02.
+func TestServicesFollowTheRowsAfterACrash(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	sh := n.shareService("oracle")
+	for _, c := range []struct {
+		change string
+		flows  bool
+	}{
+		{`UPDATE shares SET status = 'accepted', accepted_at = now() WHERE share_id = $1`, true},
+		{`UPDATE shares SET status = 'ended', ended_at = now() WHERE share_id = $1`, false},
+	} {
+		if _, err := n.database().Exec(t.Context(), c.change, sh.ID); err != nil {
+			t.Fatal(err)
+		}
+		n.kill()
+		n.start()
+		n.oracle("acme", "oracle")
+		if zed := n.peer("beta", "zed"); c.flows {
+			zed.wantAnswer("svc.oracle@acme.beta.zed", "svc.oracle."+sh.ID+".zed ?")
+		} else {
+			zed.wantNobody("svc.oracle@acme.beta.zed")
+		}
+	}
+}
+
+// A share of a time is over when it is, and so is an offer that nobody answered.
+func TestServicesExpire(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.oracle("acme", "oracle")
+	zed := n.peer("beta", "zed")
+	sh := n.shareService("oracle")
+	n.call(http.MethodPost, "/v1/tenants/beta/shares/"+sh.ID+"/accept", "")
+	zed.wantAnswer("svc.oracle@acme.beta.zed", "svc.oracle."+sh.ID+".zed ?")
+	until := time.Now().Add(time.Second).UTC().Format(time.RFC3339Nano)
+	n.call(http.MethodPatch, "/v1/tenants/acme/shares/"+sh.ID, fmt.Sprintf(`{"until":%q}`, until))
+	eventually(t, "the share expires", func() bool {
+		_, err := zed.Request("svc.oracle@acme.beta.zed", nil, 10*time.Second)
+		return errors.Is(err, nats.ErrNoResponders)
+	})
+	var got shareAnswer
+	n.call(http.MethodGet, "/v1/tenants/beta/shares/"+sh.ID, "").into(t, &got)
+	if got.Share.Status != tenant.ShareExpired || got.Share.Service != "oracle" || got.Share.Room != "" {
+		t.Errorf("got %+v, want an expired share of the service", got.Share)
+	}
+	n.shareService("oracle") // may be offered again
+}

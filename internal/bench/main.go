@@ -3,7 +3,7 @@
 // Postgres, and the bare servers, each in a child process, and is the clients itself. It
 // prints tables for people; it decides nothing, and no test depends on its numbers.
 //
-//	go run ./internal/bench [-only connects,posts,delivery,revoke,memory,rights,rooms,cluster] [-short] [-cpuprofile PREFIX]
+//	go run ./internal/bench [-only connects,posts,delivery,revoke,memory,rights,shares,rooms,cluster] [-short] [-cpuprofile PREFIX]
 package main
 
 import (
@@ -37,6 +37,7 @@ var parts = []struct {
 	{"revoke", revoke},
 	{"memory", memory},
 	{"rights", rights},
+	{"shares", shares},
 	{"rooms", rooms},
 	{"cluster", clusterRevoke},
 }
@@ -88,7 +89,7 @@ func exitCode(err error) int {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "comma-separated `parts` to run: connects, posts, delivery, revoke, memory, rights, rooms, cluster (default all)")
+	only := flags.String("only", "", "comma-separated `parts` to run: connects, posts, delivery, revoke, memory, rights, shares, rooms, cluster (default all)")
 	short := flags.Bool("short", false, "a tenth of the operations: whether it works, not how fast it is")
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the Parley process for each part to `PREFIX`.PART.pprof")
 	if err := flags.Parse(args); err != nil {
