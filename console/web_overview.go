@@ -36,7 +36,7 @@ func (w *web) showOverview(q *request) (ui.View, error) {
 			{Label: "connections", Value: int64(len(open)), Most: most.Connections, Link: base + "/connections"},
 			{Label: "users", Value: has.Users, Most: most.Users, Link: base + "/users"},
 			{Label: "rooms", Value: has.Rooms, Most: most.Rooms, Link: base + "/rooms"},
-			{Label: "MB of messages stored", Value: storedMB(used)},
+			storageTile(used),
 		},
 		Lines:  charts(days),
 		Events: auditRows(events),
@@ -53,6 +53,7 @@ func charts(days []tenant.UsageDay) []ui.Chart {
 	}
 	messages := ui.Chart{Title: "Messages a day", Label: "messages"}
 	connections := ui.Chart{Title: "Most connections at once", Label: "connections"}
+	stored := ui.Chart{Title: "MB stored", Label: "MB"}
 	for _, d := range days {
 		day, err := time.Parse(time.DateOnly, d.Day)
 		if err != nil {
@@ -60,17 +61,19 @@ func charts(days []tenant.UsageDay) []ui.Chart {
 		}
 		messages.At, messages.Values = append(messages.At, day.Unix()), append(messages.Values, d.Messages)
 		connections.At, connections.Values = append(connections.At, day.Unix()), append(connections.Values, d.Connections)
+		stored.At, stored.Values = append(stored.At, day.Unix()), append(stored.Values, d.Bytes>>20)
 	}
-	return []ui.Chart{messages, connections}
+	return []ui.Chart{messages, connections, stored}
 }
 
-// storedMB is what all retention classes hold.
-func storedMB(u tenant.Usage) int64 {
-	var bytes uint64
+// storageTile is what all retention classes hold, against what they may.
+func storageTile(u tenant.Usage) ui.Tile {
+	tile := ui.Tile{Label: "stored", Size: true}
 	for _, c := range u.Storage {
-		bytes += c.Bytes
+		tile.Value += int64(c.Bytes)
+		tile.Most += c.Limit
 	}
-	return int64(bytes >> 20)
+	return tile
 }
 
 // base is the address of the first page of the tenant.

@@ -111,7 +111,8 @@ func (w *web) table() []route {
 		do("/t/{tenant}/keys/{key}/remove", seated, w.doRemoveKey),
 		show("/t/{tenant}/refusals", seated, w.showRefusals),
 		show("/t/{tenant}/audit", seated, w.showAudit),
-		download("/t/{tenant}/audit.csv", seated, w.exportAudit),
+		download("/t/{tenant}/audit.csv", seated, w.exportAuditCSV),
+		download("/t/{tenant}/audit.ndjson", seated, w.exportAudit),
 
 		show("/t/{tenant}/people", seated, w.showPeople),
 		do("/t/{tenant}/people/invite", seated, w.doInvite),
@@ -120,6 +121,7 @@ func (w *web) table() []route {
 		do("/t/{tenant}/people/{person}/remove", seated, w.doRemoveSeat),
 		show("/t/{tenant}/settings", seated, w.showSettings),
 		do("/t/{tenant}/settings", seated, w.doSettings),
+		do("/t/{tenant}/erase", seated, w.doEraseAny),
 		do("/t/{tenant}/delete", seated, w.doDeleteTenant),
 	}
 }

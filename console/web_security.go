@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
@@ -53,44 +54,68 @@ func (w *web) showAudit(q *request) (ui.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	export := l
-	export.path += ".csv"
+	asCSV, asLines := l, l
+	asCSV.path, asLines.path = l.path+".csv", l.path+".ndjson"
 	return &ui.Audit{
 		Page: ui.Page{Title: "Audit", Area: "audit"}, Lead: "Who changed what, the newest first. Nobody can change or remove an entry.",
-		Search: l.search("Who, what or on what"), Rows: auditRows(items), Pager: pager, Export: export.link(""),
+		Search: l.search("Who, what or on what"), Rows: auditRows(items), Pager: pager, CSV: asCSV.link(""), Lines: asLines.link(""),
 	}, nil
 }
 
 // maxExport is how many entries one export has: the newest.
 const maxExport = 50_000
 
-// exportAudit writes the trail, as it is searched, as CSV. It goes out page by page, so that it takes
-// no more memory than one.
-func (w *web) exportAudit(q *request, out http.ResponseWriter) error {
+// trail reads the trail, as it is searched, page by page, so that an export takes no more memory than one.
+func (w *web) trail(q *request, ctx context.Context, each func([]tenant.AuditEntry) error) error {
 	page := tenant.Page{Query: q.URL.Query().Get("q"), Limit: 1000}
-	items, err := w.c.service.AuditTrail(q.Context(), q.actor(), q.tenant, page)
-	if err != nil {
-		return err
+	for n := 0; n < maxExport; n += page.Limit {
+		items, err := w.c.service.AuditTrail(ctx, q.actor(), q.tenant, page)
+		if err == nil {
+			err = each(items)
+		}
+		if err != nil || len(items) < page.Limit {
+			return err
+		}
+		page.After = items[len(items)-1].Cursor
 	}
-	out.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	out.Header().Set("Content-Disposition", `attachment; filename="audit-`+string(q.tenant)+`.csv"`)
-	file := csv.NewWriter(out)
-	_ = file.Write([]string{"time", "actor", "action", "object", "before", "after"}) // Flush and Error below say what failed
-	for n := 0; len(items) > 0 && n < maxExport; n += len(items) {
+	return nil
+}
+
+// exportAudit writes the trail as JSON lines.
+func (w *web) exportAudit(q *request, out http.ResponseWriter) error {
+	return q.sendLines(out, "audit", func(ctx context.Context, line func(any) error) error {
+		return w.trail(q, ctx, func(items []tenant.AuditEntry) error {
+			for _, e := range items {
+				if err := line(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// exportAuditCSV writes the trail for spreadsheets.
+func (w *web) exportAuditCSV(q *request, out http.ResponseWriter) error {
+	var file *csv.Writer
+	err := w.trail(q, q.Context(), func(items []tenant.AuditEntry) error {
+		if file == nil {
+			out.Header().Set("Content-Type", "text/csv; charset=utf-8")
+			out.Header().Set("Content-Disposition", `attachment; filename="`+string(q.tenant)+`-audit.csv"`)
+			file = csv.NewWriter(out)
+			_ = file.Write([]string{"time", "actor", "action", "object", "before", "after"}) // Error below says what failed
+		}
 		for _, e := range items {
 			_ = file.Write(cells(e.At.UTC().Format(time.RFC3339Nano), e.Actor, e.Action, e.Object, string(e.Before), string(e.After)))
 		}
 		file.Flush()
-		if file.Error() != nil {
-			return nil // the browser is gone
-		}
-		page.After = items[len(items)-1].Cursor
-		if items, err = w.c.service.AuditTrail(q.Context(), q.actor(), q.tenant, page); err != nil {
-			q.call.err = err
-			panic(http.ErrAbortHandler) // a short file must not look whole
-		}
+		return file.Error()
+	})
+	if err != nil && file != nil {
+		q.call.err = err
+		panic(http.ErrAbortHandler) // a short file must not look whole
 	}
-	return nil
+	return err
 }
 
 // cells keeps spreadsheets from taking text for a formula.

@@ -61,6 +61,7 @@ var steps = map[string]step{
 	"/t/{tenant}/people/{person}/role":               {tenant.SeatAdmin, []string{"role", "developer"}, 0},
 	"/t/{tenant}/people/{person}/remove":             {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/settings":                           {tenant.SeatAdmin, []string{"name", "Acme", "timezone", "UTC"}, 0},
+	"/t/{tenant}/erase":                              {tenant.SeatAdmin, []string{"user", "carl"}, 0},
 	"/t/{tenant}/delete":                             {tenant.SeatOwner, []string{"confirm", "acme"}, 0},
 }
 
@@ -263,6 +264,8 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 		{"/t/acme/keys?kind=tls-ca", []string{"name", "app", "certificate", "none", "user_field", "hat"}, []string{"e-certificate", "e-user_field"}},
 		{"/t/acme/people/invite", []string{"role", "king"}, []string{"e-role"}},
 		{"/t/acme/settings", []string{"name", "", "timezone", "Nowhere"}, []string{"e-name", "e-timezone", `value="Nowhere"`}},
+		{"/t/acme/erase", []string{"user", bad}, []string{"e-user", kept}},
+		{"/t/acme/erase", []string{"user", "nobody"}, []string{"e-user", `value="nobody"`}},
 		{"/t/acme/delete", []string{"confirm", "acm"}, []string{"e-confirm", `value="acm"`}},
 	} {
 		before := w.changes()

@@ -7,6 +7,7 @@ type Tile struct {
 	Label, Link string
 	Value       int64
 	Most        int64 // 0: no limit
+	Size        bool  // the numbers are bytes
 	Note        string
 }
 
@@ -220,7 +221,8 @@ type Audit struct {
 	Search Search
 	Rows   []AuditRow
 	Pager  Pager
-	Export string
+	CSV    string // where the trail is, as it is searched
+	Lines  string // the same as JSON lines
 }
 
 // An AuditRow is one change.
@@ -263,6 +265,8 @@ type Settings struct {
 	Since       time.Time
 	Form        Form
 	Limits      []Tile
+	Providers   []Option // issuer and name of the identity providers of users
+	Erase       *Form
 	Delete      *Form
 	May         bool
 }

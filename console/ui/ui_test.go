@@ -41,7 +41,7 @@ var samples = []View{
 	&Insecure{Page: frame},
 	&Overview{
 		Page: frame, ID: "acme", Account: hostile, Fresh: true, Events: []AuditRow{audit},
-		Tiles: []Tile{{Label: hostile, Value: 12345, Most: 20000, Link: "/x", Note: hostile}, {Label: "b", Value: 1}},
+		Tiles: []Tile{{Label: hostile, Value: 12345, Most: 20000, Link: "/x", Note: hostile}, {Label: "b", Value: 1, Most: 4096, Size: true}},
 		Lines: []Chart{{Title: hostile, Label: hostile, At: []int64{1, 2}, Values: []int64{3, 4}}},
 	},
 	&Connect{
@@ -79,7 +79,7 @@ var samples = []View{
 	&Live{Page: frame, List: connections},
 	&Keys{Page: frame, Tabs: []Tab{{hostile, "/k", true}}, Lead: hostile, Search: search, Pager: pager, New: form, May: true, Rows: []KeyRow{{ID: hostile, Name: hostile, Kind: hostile, Detail: hostile, Since: noon, Used: noon, Rotate: "/k", Remove: button}}},
 	&Refusals{Page: frame, Base: "/t/acme", Search: search, Pager: pager, Rows: []RefusalRow{{noon, hostile, hostile, hostile, hostile, hostile}}},
-	&Audit{Page: frame, Lead: hostile, Search: search, Pager: pager, Export: "/e", Rows: []AuditRow{audit}},
+	&Audit{Page: frame, Lead: hostile, Search: search, Pager: pager, CSV: "/e", Lines: "/l", Rows: []AuditRow{audit}},
 	&People{
 		Page: frame, Invite: form, May: true, Visits: []Visit{{hostile, noon}},
 		Seats:       []SeatRow{{Email: hostile, Name: hostile, Role: hostile, Since: noon, You: true, Change: &form, Remove: &button}},
@@ -96,7 +96,7 @@ var samples = []View{
 		Page: frame, Behind: 1, Jobs: []JobRow{{ID: 1, Kind: hostile, State: hostile, Args: hostile, Failed: hostile, Attempt: 1, Most: 2, At: noon, Retry: &button}},
 		Accounts: []AccountRow{{hostile, hostile, noon, noon, false}},
 	},
-	&Settings{Page: frame, ID: "acme", Account: hostile, Since: noon, Form: form, Limits: []Tile{{Label: hostile, Value: 3}, {Label: "b", Note: hostile}}, Delete: &form, May: true},
+	&Settings{Page: frame, ID: "acme", Account: hostile, Since: noon, Form: form, Limits: []Tile{{Label: hostile, Value: 3}, {Label: "b", Note: hostile}}, Providers: []Option{{hostile, hostile}}, Erase: &form, Delete: &form, May: true},
 }
 
 var (
