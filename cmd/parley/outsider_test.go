@@ -290,3 +290,48 @@ func TestAnswersOfServicesAreNobodysWords(t *testing.T) {
 		t.Errorf("got posts of %v in the hall, want zed's two", got)
 	}
 }
+
+// TestAllRightsInOneAccountAreNoneElsewhere has one who may do everything in gamma try what the servers and JetStream
+// answer. ISO-03, ISO-04, ISO-06, ISO-24.
+func TestAllRightsInOneAccountAreNoneElsewhere(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.accept()
+	alice := n.peer("acme", "alice")
+	alice.post(n.chat("alice"), "mine", "")
+	gamma := n.account("gamma")
+	master := n.master("gamma", gamma)
+	stream := "shared1-" + n.acme
+	answers := master.listen("_INBOX.master.answers")
+	for _, subject := range []string{
+		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO." + stream, "$JS.API.STREAM.MSG.GET." + stream,
+		"$JS.API.DIRECT.GET." + stream, "$JS.API.STREAM.PURGE." + stream, "$JS.API.STREAM.DELETE." + stream, "$JS.API.STREAM.UPDATE." + stream,
+		"$JS.API.STREAM.SNAPSHOT." + stream, "$JS.API.STREAM.RESTORE." + stream, "$JS.API.CONSUMER.CREATE." + stream, "$JS.API.CONSUMER.LIST." + stream,
+		"$JS.API.STREAM.LEADER.STEPDOWN." + stream, "$JS.API.META.LEADER.STEPDOWN", "$JS.API.SERVER.REMOVE", "$JS.API.ACCOUNT.PURGE." + n.acme,
+		"$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.CONNZ", "$SYS.REQ.CLAIMS.LIST", "$SYS.REQ.CLAIMS.PACK", "$SYS.REQ.CLAIMS.DELETE", "$SYS.REQ.USER.AUTH",
+		"$SYS.REQ.ACCOUNT." + n.acme + ".CLAIMS.LOOKUP", "$SYS.REQ.ACCOUNT." + n.acme + ".CONNZ", "$SYS.REQ.ACCOUNT." + n.acme + ".SUBSZ",
+		"$SYS.REQ.ACCOUNT." + n.acme + ".INFO", "$SYS.REQ.ACCOUNT." + n.acme + ".JSZ",
+	} {
+		if err := master.PublishRequest(subject, "_INBOX.master.answers", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What is answered in the end, of one's own user, came behind all else.
+	if _, err := master.Request("$SYS.REQ.USER.INFO", nil, 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := answers.NextMsg(100 * time.Millisecond)
+		if err != nil {
+			break
+		}
+		own := strings.Contains(string(m.Data), `"num_connections":1,`) // CONNZ shows an account itself
+		if text := string(m.Data); len(text) > 0 && !own && !strings.Contains(text, "error") || strings.Contains(text, "alice") || strings.Contains(text, stream) {
+			t.Errorf("got an answer: %s", text)
+		}
+	}
+	alice.post(n.chat("alice"), "still mine", "")
+	if got := n.senders("acme", "hall"); len(got) != 2 {
+		t.Errorf("got posts of %v, want alice's two", got)
+	}
+}
