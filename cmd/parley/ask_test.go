@@ -206,3 +206,74 @@ func TestServicesExpire(t *testing.T) {
 	}
 	n.shareService("oracle") // may be offered again
 }
+
+// A room has at most 50 guests. A tenant that accepted all that it may still has claims that the servers take,
+// and is told when it asks for more. LIM of the account's claims.
+func TestSharesHaveABound(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	for i := range 50 {
+		id := fmt.Sprintf("guest%02d", i)
+		n.tenant(id)
+		a := n.send(n.token, http.MethodPost, "/v1/tenants/acme/shares", fmt.Sprintf(`{"room":"hall","guest":%q}`, id))
+		if i < 49 && a.status != http.StatusCreated { // beta is one of the 50
+			t.Fatalf("guest %d: got %d %s", i, a.status, a.body)
+		}
+		if i == 49 && (a.status < 400 || !strings.Contains(string(a.body), `"limit_reached"`) || !strings.Contains(string(a.body), `"guest"`)) {
+			t.Errorf("the 51st guest: got %d %s, want limit_reached naming guest", a.status, a.body)
+		}
+	}
+
+	n.oracle("acme", "oracle")
+	sh := n.shareService("oracle")
+	if _, err := n.database().Exec(t.Context(), `
+INSERT INTO shares (share_id, service, host, guest, post, history, status, offered_at, offered_by, accepted_at)
+SELECT lpad(i::text, 26, 'x'), 's' || i, 'acme', 'beta', false, '', 'accepted', now(), 'x', now() FROM generate_series(1, $1) i`, tenant.MaxShared); err != nil {
+		t.Fatal(err)
+	}
+	accept := "/v1/tenants/beta/shares/" + sh.ID + "/accept"
+	if a := n.send(n.token, http.MethodPost, accept, ""); a.status < 400 || !strings.Contains(string(a.body), `"limit_reached"`) || !strings.Contains(string(a.body), `"share"`) {
+		t.Errorf("one share more than there may be: got %d %s, want limit_reached naming share", a.status, a.body)
+	}
+	n.call(http.MethodDelete, "/v1/tenants/beta/shares/"+strings.Repeat("x", 25)+"1", "")
+	n.call(http.MethodPost, accept, "")
+	n.peer("beta", "zed").wantAnswer("svc.oracle@acme.beta.zed", "svc.oracle."+sh.ID+".zed ?")
+	var size int
+	if err := n.database().QueryRow(t.Context(), `SELECT length(jwt) FROM accounts WHERE tenant_id = 'beta'`).Scan(&size); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the account JWT of a tenant with %d shares: %d bytes", tenant.MaxShared, size)
+	if size > 1<<20 {
+		t.Errorf("got %d bytes, want at most %d", size, 1<<20)
+	}
+}
+
+func TestServicesByCommand(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := command(t.Context(), append([]string{"share"}, append(args, "--data", n.data)...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("share %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	offered := run("offer", "acme", "oracle", "beta", "--service")
+	id := strings.Fields(offered)[1]
+	for _, want := range []string{"oracle@acme", "svc.oracle." + id + ".<user>", "offered"} {
+		if !strings.Contains(offered, want) {
+			t.Errorf("offer: got %s, want it to say %s", offered, want)
+		}
+	}
+	n.oracle("acme", "oracle")
+	if got := run("accept", "beta", id); !strings.Contains(got, "accepted") {
+		t.Errorf("accept: got %s", got)
+	}
+	n.peer("beta", "zed").wantAnswer("svc.oracle@acme.beta.zed", "svc.oracle."+id+".zed ?")
+	if got := run("list", "beta"); !strings.Contains(got, "ask") || !strings.Contains(got, id) {
+		t.Errorf("list: got %s, want the service that may be asked", got)
+	}
+	run("end", "acme", id)
+	n.peer("beta", "zed").wantNobody("svc.oracle@acme.beta.zed")
+}
