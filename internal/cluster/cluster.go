@@ -258,6 +258,7 @@ func (d delayed) Signer(k tenant.SealedKey) (nkeys.KeyPair, error) {
 type noStreams struct{ tenant.Streams }
 
 func (noStreams) Ensure(context.Context, tenant.Tenant, tenant.Class) error { return nil }
+func (noStreams) EnsureShared(context.Context, tenant.Tenant) error         { return nil }
 func (noStreams) Conform(context.Context, tenant.Tenant) error              { return nil }
 
 // until polls, and gives up after a while.
