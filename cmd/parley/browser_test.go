@@ -141,27 +141,34 @@ func (s *server) runSnippet(text string) {
 	}
 }
 
-// look takes a picture of a page at both widths, and finds faults: a page wider than its window, and
-// what axe calls serious.
+// look takes pictures of a page at both widths, light and dark, and finds faults: a page wider than its
+// window, and what axe calls serious.
 func (w *window) look(name, path string) {
 	w.t.Helper()
 	if path != "" {
 		w.open(path)
 	}
-	for _, width := range []int{1280, 390} {
-		w.wide(width)
-		v, err := w.Eval(`() => [document.documentElement.scrollWidth, innerWidth]`)
-		w.must(err)
-		if got, most := v.Value.Arr()[0].Int(), v.Value.Arr()[1].Int(); got > most {
-			w.t.Errorf("%s at %d pixels: got a page %d wide, want no horizontal scroll", name, width, got)
+	for _, scheme := range []string{"light", "dark"} {
+		w.must(proto.EmulationSetEmulatedMedia{Features: []*proto.EmulationMediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // else the picture is of colours on their way
+		}}.Call(w))
+		for _, width := range []int{1280, 390} {
+			w.wide(width)
+			v, err := w.Eval(`() => [document.documentElement.scrollWidth, innerWidth]`)
+			w.must(err)
+			if got, most := v.Value.Arr()[0].Int(), v.Value.Arr()[1].Int(); got > most {
+				w.t.Errorf("%s at %d pixels: got a page %d wide, want no horizontal scroll", name, width, got)
+			}
+			shot, err := w.Screenshot(true, nil)
+			w.must(err)
+			w.must(os.MkdirAll(screenshots, 0o755))
+			w.must(os.WriteFile(filepath.Join(screenshots, fmt.Sprintf("%s-%s-%d.png", name, scheme, width)), shot, 0o644))
 		}
-		shot, err := w.Screenshot(true, nil)
-		w.must(err)
-		w.must(os.MkdirAll(screenshots, 0o755))
-		w.must(os.WriteFile(filepath.Join(screenshots, fmt.Sprintf("%s-%d.png", name, width)), shot, 0o644))
+		w.wide(1280)
+		w.accessible(name + ", " + scheme)
 	}
-	w.wide(1280)
-	w.accessible(name)
+	w.must(proto.EmulationSetEmulatedMedia{}.Call(w))
 }
 
 // accessible runs axe over a page.
@@ -277,7 +284,7 @@ func TestTwoTalkInTheBrowserAndOneIsThrownOut(t *testing.T) {
 	alice.front()
 	alice.must(alice.find("[data-part=text]").Input("Hello **bob** <img src=x onerror=alert(1)>"))
 	bob.says("[data-part=typing]", "alice is typing")
-	alice.must(alice.find("[data-part=form] button").Click(proto.InputMouseButtonLeft, 1))
+	alice.must(alice.find("[data-part=form] button[type=submit]").Click(proto.InputMouseButtonLeft, 1))
 	bob.says("[data-part=messages] strong", "bob")
 	bob.says("[data-part=messages] p", "<img src=x")
 
@@ -288,10 +295,37 @@ func TestTwoTalkInTheBrowserAndOneIsThrownOut(t *testing.T) {
 	alice.must(alice.click(`[data-part=messages] li:last-child button.offer`, "Edit"))
 	alice.must(alice.find("[data-part=text]").SelectAllText())
 	alice.must(alice.find("[data-part=text]").Input("Hello again"))
-	alice.must(alice.find("[data-part=form] button").Click(proto.InputMouseButtonLeft, 1))
+	alice.must(alice.find("[data-part=form] button[type=submit]").Click(proto.InputMouseButtonLeft, 1))
 	bob.says("[data-part=messages] p", "Hello again")
 	bob.says("[data-part=messages] .by", "edited")
 	bob.front()
+	bob.must(bob.click(`[data-part=messages] li:last-child button.offer`, "Reply"))
+	bob.must(bob.find("[data-part=text]").Input("So do I"))
+	bob.must(bob.find("[data-part=form] button[type=submit]").Click(proto.InputMouseButtonLeft, 1))
+	alice.front()
+	alice.must(alice.click(`[data-part=messages] button.given`, "1 reply"))
+	alice.says("[data-part=thread]", "Thread")
+	alice.says("[data-part=messages] p", "So do I")
+	alice.must(alice.find("[data-part=back]").Click(proto.InputMouseButtonLeft, 1))
+
+	w.front()
+	w.open("/t/acme/rooms")
+	w.must(w.find("details.more summary").Click(proto.InputMouseButtonLeft, 1))
+	w.fill("id", "side")
+	w.send("details.more button[type=submit]")
+	bob.front()
+	bob.must(bob.find("[data-part=find]").Input("side"))
+	bob.must(bob.click("[data-part=rooms] button", "side"))
+	bob.says("[data-part=title]", "side")
+	bob.must(bob.find("[data-part=find]").SelectAllText())
+	bob.must(bob.find("[data-part=find]").Input("lobby"))
+	alice.front()
+	alice.must(alice.find("[data-part=text]").Input("Where are you, bob?"))
+	alice.must(alice.find("[data-part=form] button[type=submit]").Click(proto.InputMouseButtonLeft, 1))
+	bob.front()
+	bob.says("[data-part=rooms] .badge", "1")
+	bob.must(bob.click("[data-part=rooms] button", "Lobby"))
+	bob.says("[data-part=messages] p", "Where are you, bob")
 	bob.look("chat", "")
 
 	w.front()
@@ -302,6 +336,41 @@ func TestTwoTalkInTheBrowserAndOneIsThrownOut(t *testing.T) {
 	w.says(".note.good", "bob is out: 1 connection closed in")
 	bob.says("[data-part=status]", "Thrown out")
 	w.look("user-revoked", "")
+}
+
+func TestARoomIsSharedInTheBrowser(t *testing.T) {
+	s := serve(t)
+	w := s.window(chromium(t))
+	w.signUp()
+	for _, name := range []string{"Acme", "Other"} {
+		w.open("/tenants/new")
+		w.fill("name", name)
+		w.send("article button[type=submit]")
+	}
+	w.open("/t/acme/rooms")
+	w.must(w.find("details.more summary").Click(proto.InputMouseButtonLeft, 1))
+	w.fill("id", "deal")
+	w.fill("title", "The deal")
+	w.must(w.find("[name=kind]").Select([]string{`[value="shared"]`}, true, rod.SelectorTypeCSSSector))
+	w.send("details.more button[type=submit]")
+	w.must(w.click("a[role=button]", "Share this room"))
+	w.says("h1", "Shared rooms")
+	w.fill("guest", "other")
+	w.must(w.find("[name=post]").Select([]string{`[value="yes"]`}, true, rod.SelectorTypeCSSSector))
+	w.send("details.more button[type=submit]")
+	w.says(".note.good", "offered to other")
+	w.look("share-offered", "")
+
+	w.open("/t/other/shares")
+	w.says(".tag.warn", "waits for your answer")
+	w.must(w.click(".list a", "The deal"))
+	w.says("h2", "Accept")
+	w.fill("title", "Acme and us")
+	w.send("article button[type=submit]")
+	w.says(".tag.good", "accepted")
+	w.look("share-accepted", "")
+	w.look("shares", "/t/other/shares")
+	w.look("shared-room", "/t/acme/rooms/deal")
 }
 
 // front brings the window before the others: those behind do not draw, and don't take what is typed.

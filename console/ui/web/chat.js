@@ -4,12 +4,16 @@ import { connect, System } from "../../../client/js/src/index.ts";
 
 const root = document.querySelector("#chat");
 const $ = (what) => root.querySelector(`[data-part="${what}"]`);
+const changes = ["edited", "deleted", "reaction"]; // events that change a message, and have no line of their own
 const emojis = ["👍", "❤️", "😂", "🎉"];
 
 let client, room, listener, quit = () => {};
 let rooms = new Map();
 let messages = new Map(); // of the open room, by sequence
-let older = false; // there are more before the first
+let older = false; // there are more before the oldest
+let oldest = 0; // sequence that history was read from
+let thread; // the message whose replies are shown instead of the room
+let replies = new Map(); // of it, by sequence
 let replyTo, editing, typedAt = 0;
 const typists = new Map(); // user: timer
 
@@ -46,7 +50,7 @@ async function attempt(fn) {
   try {
     return await fn();
   } catch (err) {
-    if (err?.name !== "AbortError") say(err?.message ?? String(err), true);
+    if (err?.name !== "AbortError" && !client?.stopped.aborted) say(err?.message ?? String(err), true);
   }
 }
 
@@ -74,12 +78,36 @@ function drawRooms() {
 async function loadRooms() {
   rooms = new Map((await client.rooms($("find").value.trim() || undefined)).map((r) => [r.id, r]));
   drawRooms();
+  watch();
+}
+
+// The server tells what is unread only of rooms that the connection does not carry; the others are listened to.
+const watched = new Map(); // listeners by room
+function watch() {
+  for (const r of rooms.values()) {
+    if (r.role && !watched.has(r.id) && watched.size < 100) attempt(() => count(r.id, client.listen(r, r.last)));
+  }
+}
+
+async function count(id, l) {
+  watched.set(id, l);
+  try {
+    for await (const m of l) {
+      const r = rooms.get(id);
+      if (!r || m.sender === System || m.sender === client.user || (id === room?.id && !document.hidden)) continue;
+      r.unread++;
+      drawRooms();
+    }
+  } finally {
+    watched.delete(id);
+  }
 }
 
 async function open(id) {
   listener?.close();
   quit();
   room = await client.room(id);
+  thread = undefined;
   if (!room.role && (room.kind === "open" || room.kind === "announce")) room = await client.join(id);
   rooms.set(id, room);
   messages = new Map();
@@ -88,7 +116,8 @@ async function open(id) {
   $("found").hidden = true;
   const page = await client.history(room, { limit: 50 });
   older = page.more;
-  page.messages.forEach((m) => messages.set(m.seq, m));
+  oldest = page.messages[0]?.seq ?? 0;
+  page.messages.filter((m) => !changes.includes(m.event?.event)).forEach((m) => messages.set(m.seq, m));
   drawMessages();
   $("messages").scrollTop = $("messages").scrollHeight;
   drawRooms();
@@ -113,19 +142,48 @@ async function follow(l) {
 // An event about a message changes it; all else is a line of its own.
 function take(m) {
   const e = m.event;
-  const of = e?.seq && messages.get(e.seq);
-  if (e && ["edited", "deleted", "reaction"].includes(e.event)) {
-    if (!of) return;
-    if (e.event === "edited") Object.assign(of, { text: e.text ?? of.text, edited: m.time });
-    if (e.event === "deleted") Object.assign(of, { text: "", deleted: m.time });
-    if (e.event === "reaction") {
-      const users = new Set(of.reactions?.[e.emoji] ?? []);
-      if (e.on === false) users.delete(e.by); else users.add(e.by);
-      of.reactions = { ...of.reactions, [e.emoji]: [...users] };
-    }
+  if (e && changes.includes(e.event)) {
+    for (const all of [messages, replies]) if (all.has(e.seq)) change(all.get(e.seq), e, m.time);
+    if (thread?.seq === e.seq) change(thread, e, m.time);
     return;
   }
   messages.set(m.seq, m);
+  const root = messages.get(m.thread);
+  if (root) root.replies = (root.replies ?? 0) + 1;
+  if (thread && m.thread === thread.seq) replies.set(m.seq, m);
+}
+
+function change(of, e, at) {
+  if (e.event === "edited") Object.assign(of, { text: e.text ?? of.text, edited: at });
+  if (e.event === "deleted") Object.assign(of, { text: "", deleted: at });
+  if (e.event === "reaction") {
+    const users = new Set(of.reactions?.[e.emoji] ?? []);
+    if (e.on === false) users.delete(e.by); else users.add(e.by);
+    of.reactions = { ...of.reactions, [e.emoji]: [...users] };
+  }
+}
+
+// A thread stands in the place of the room until one goes back.
+async function openThread(root) {
+  const page = await client.history(room, { thread: root.seq, limit: 200 });
+  thread = root;
+  replies = new Map(page.messages.map((m) => [m.seq, m]));
+  compose();
+  drawMessages();
+  $("text").focus();
+}
+
+function closeThread() {
+  thread = undefined;
+  compose();
+  drawMessages();
+  $("messages").scrollTop = $("messages").scrollHeight;
+}
+
+// A user of another tenant is <user>@<tenant>.
+function name(sender) {
+  const [user, of] = sender.split("@");
+  return [make("strong", { textContent: user }), of ? make("span", { className: "tag", textContent: `@${of}`, title: `of the tenant ${of}` }) : undefined];
 }
 
 const seen = (seq) => attempt(async () => {
@@ -142,16 +200,18 @@ function eventLine(e) {
 }
 
 function drawMessages() {
-  const all = [...messages.values()].sort((a, b) => a.seq - b.seq);
+  $("thread").hidden = !thread;
+  const all = thread ? [thread, ...[...replies.values()].sort((a, b) => a.seq - b.seq)] : [...messages.values()].sort((a, b) => a.seq - b.seq);
   const list = all.map((m) => {
     if (m.sender === System) return make("li", { className: "event", textContent: eventLine(m.event ?? { event: "" }) });
     const mine = m.sender === client.user;
     const item = make("li", { className: mine ? "mine" : "" });
     item.append(make("div", { className: "by" },
-      make("strong", { textContent: m.sender }),
+      ...name(m.sender),
       make("time", { dateTime: m.time.toISOString(), textContent: m.time.toLocaleTimeString(undefined, { timeStyle: "short" }) }),
       m.edited && !m.deleted ? make("span", { className: "muted", textContent: "edited" }) : undefined));
-    if (m.thread) item.append(make("div", { className: "muted small", textContent: "↳ " + (messages.get(m.thread)?.text || "an earlier message").slice(0, 80) }));
+    if (m.thread && !thread) item.append(make("div", { className: "muted small", textContent: "↳ " + (messages.get(m.thread)?.text || "an earlier message").slice(0, 80) }));
+    if (m === thread) item.className += " root";
     if (m.deleted) item.append(make("p", { className: "muted", textContent: "deleted" }));
     else item.append(make("p", {}, rich(m.text)));
     for (const a of m.attachments ?? []) {
@@ -161,7 +221,7 @@ function drawMessages() {
     return item;
   });
   $("messages").replaceChildren(
-    older ? make("li", { className: "event" }, make("button", { type: "button", className: "plain", textContent: "Earlier messages", onclick: () => attempt(earlier) })) : "",
+    older && !thread ? make("li", { className: "event" }, make("button", { type: "button", className: "plain", textContent: "Earlier messages", onclick: () => attempt(earlier) })) : "",
     ...(list.length ? list : [make("li", { className: "event", textContent: "Nothing said here yet. Say hello below." })]));
 }
 
@@ -178,7 +238,8 @@ function actions(m, mine) {
     }));
   }
   const act = (label, fn) => bar.append(make("button", { type: "button", className: "offer", textContent: label, onclick: fn }));
-  act("Reply", () => compose({ reply: m }));
+  if (!thread && m.replies) bar.append(make("button", { type: "button", className: "given", textContent: `${m.replies} ${m.replies === 1 ? "reply" : "replies"}`, onclick: () => attempt(() => openThread(m)) }));
+  if (!thread) act("Reply", () => compose({ reply: m }));
   if (mine) {
     act("Edit", () => compose({ edit: m }));
     act("Delete", () => attempt(() => client.call("delete", { room: room.id, seq: m.seq })));
@@ -187,11 +248,11 @@ function actions(m, mine) {
 }
 
 async function earlier() {
-  const first = Math.min(...messages.keys());
-  const page = await client.history(room, { before: first, limit: 50 });
+  const page = await client.history(room, { before: oldest, limit: 50 });
   older = page.more;
+  oldest = page.messages[0]?.seq ?? oldest;
   const box = $("messages"), below = box.scrollHeight - box.scrollTop;
-  page.messages.forEach((m) => messages.set(m.seq, m));
+  page.messages.filter((m) => !changes.includes(m.event?.event)).forEach((m) => messages.set(m.seq, m));
   drawMessages();
   box.scrollTop = box.scrollHeight - below;
 }
@@ -199,23 +260,27 @@ async function earlier() {
 // Speaking.
 
 function compose({ reply, edit } = {}) {
-  replyTo = reply;
+  replyTo = reply ?? (edit ? undefined : thread);
   editing = edit;
   const field = $("text");
   field.value = edit?.text ?? "";
   $("about").textContent = edit ? "You edit your message. Escape leaves it as it is." : reply ? `Reply to ${reply.sender}: ${reply.text.slice(0, 60)}` : "";
+  $("link").value = "";
+  $("link").hidden = true;
   if (edit || reply) field.focus();
 }
 
 async function send() {
   const text = $("text").value.trim();
-  if (!text || !room) return;
-  const [about, thread] = [editing, replyTo?.thread ?? replyTo?.seq];
+  const link = $("link").value.trim();
+  if (!text && !link || !room) return;
+  if (link && !/^https?:\/\/\S+$/.test(link)) throw new Error("An attachment is a link that begins with https://");
+  const [about, to] = [editing, replyTo?.thread ?? replyTo?.seq];
   compose();
   client.typing(room, false);
   typedAt = 0;
   if (about) await client.call("edit", { room: room.id, seq: about.seq, text });
-  else await client.post(room, thread ? { text, thread } : { text });
+  else await client.post(room, { text, ...(to && { thread: to }), ...(link && { attachments: [{ url: link }] }) });
 }
 
 function hear(s) {
@@ -239,9 +304,10 @@ async function presence() {
 
 async function search(query) {
   if (!query) { $("found").hidden = true; return; }
-  const { messages: found } = await client.call("search", { query, limit: 20 });
+  const found = await client.search(query, { limit: 20 });
   $("found").replaceChildren(make("h3", { textContent: found.length ? `Found ${found.length}` : "Nothing found. Try another word." }),
-    make("ul", {}, ...found.map((m) => make("li", {}, make("strong", { textContent: `${m.sender}: ` }), m.text))));
+    make("ul", {}, ...found.map((m) => make("li", {}, make("button", { type: "button", className: "plain", textContent: rooms.get(m.room)?.title || m.room, onclick: () => attempt(() => open(m.room)) }), " ",
+      ...name(m.sender), ": ", ...m.highlights.map((h) => (h.hit ? make("mark", { textContent: h.text }) : h.text))))));
   $("found").hidden = false;
 }
 
@@ -267,6 +333,7 @@ async function start() {
     if (["invited", "removed", "rights", "mention"].includes(n.what)) attempt(loadRooms);
     if (n.what === "refused") say(`Not accepted: ${n.code}`, true);
   });
+  setInterval(() => { if (room && client.connected && !document.hidden) attempt(presence); }, 15000);
   await loadRooms();
   const first = rooms.get("lobby") ?? [...rooms.values()][0];
   if (first) await open(first.id);
@@ -277,12 +344,14 @@ $("find").addEventListener("input", () => attempt(loadRooms));
 $("form").addEventListener("submit", (e) => { e.preventDefault(); attempt(send); });
 $("text").addEventListener("keydown", (e) => {
   if (e.key === "Enter" && !e.shiftKey) { e.preventDefault(); attempt(send); }
-  if (e.key === "Escape") compose();
+  if (e.key === "Escape") { if (thread && !editing) closeThread(); else compose(); }
 });
 $("text").addEventListener("input", () => {
   if (client && room && Date.now() - typedAt > 3000) { typedAt = Date.now(); client.typing(room, true); }
 });
+$("attach").addEventListener("click", () => { $("link").hidden = !$("link").hidden; if (!$("link").hidden) $("link").focus(); });
+$("back").addEventListener("click", closeThread);
 $("search").addEventListener("submit", (e) => { e.preventDefault(); attempt(() => search(e.target.q.value.trim())); });
-$("messages").addEventListener("scroll", () => { if ($("messages").scrollTop === 0 && older) { older = false; attempt(earlier); } });
+$("messages").addEventListener("scroll", () => { if ($("messages").scrollTop === 0 && older && !thread) { older = false; attempt(earlier); } });
 document.addEventListener("visibilitychange", () => { if (!document.hidden && room && messages.size) seen(Math.max(...messages.keys())); });
 attempt(start);
