@@ -290,8 +290,11 @@ func (s *Service) changeRoom(ctx context.Context, a Actor, t TenantID, r RoomID,
 			return nil
 		}
 		if after.State == RoomDeleted && room.Kind == Shared {
-			var err error
-			if ended, err = s.endShares(ctx, tx, a, room, now); err != nil {
+			open, err := tx.LockOpenShares(ctx, room.Tenant, room.ID)
+			if err != nil {
+				return err
+			}
+			if ended, err = endShares(ctx, tx, a, open, now); err != nil {
 				return err
 			}
 		}

@@ -202,6 +202,8 @@ type ShareTx interface {
 	UpdateShare(ctx context.Context, s Share) error
 	// LockOpenShares is LockShare for all offers and shares of a room that are open.
 	LockOpenShares(ctx context.Context, host TenantID, r RoomID) ([]Share, error)
+	// LockSharesOf is LockShare for all offers and shares of a tenant, as host or guest, that are open.
+	LockSharesOf(ctx context.Context, t TenantID) ([]Share, error)
 	// DeleteGuests removes a guest's users from the host's room and returns who they were.
 	DeleteGuests(ctx context.Context, host TenantID, r RoomID, guest TenantID) ([]Member, error)
 }

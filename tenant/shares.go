@@ -252,18 +252,14 @@ func (s *Service) shareEnded(ctx context.Context, sh Share, lost []Member) error
 	return err
 }
 
-// An endedShare is one that ended with its room, and who was in it.
+// An endedShare is one that ended with what it was of, and who was in it.
 type endedShare struct {
 	share Share
 	lost  []Member
 }
 
-// endShares ends all offers and shares of a room that is being deleted.
-func (s *Service) endShares(ctx context.Context, tx Tx, a Actor, room Room, now time.Time) (all []endedShare, err error) {
-	open, err := tx.LockOpenShares(ctx, room.Tenant, room.ID)
-	if err != nil {
-		return nil, err
-	}
+// endShares ends offers and shares with their room, or with their host or guest, that is being deleted.
+func endShares(ctx context.Context, tx Tx, a Actor, open []Share, now time.Time) (all []endedShare, err error) {
 	for _, before := range open {
 		e := endedShare{share: before}
 		if e.lost, err = endShare(ctx, tx, &e.share, ShareEnded, a.String(), now); err != nil {

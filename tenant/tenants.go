@@ -234,6 +234,7 @@ func (s *Service) DeleteTenant(ctx context.Context, a Actor, t TenantID) error {
 func (s *Service) deleteTenant(ctx context.Context, a Actor, t TenantID) error {
 	now := s.clock()
 	var gone Tenant
+	var ended []endedShare
 	err := s.store.Write(ctx, t, func(tx Tx, row Tenant) error {
 		gone = row
 		switch holds, err := s.store.Holds(ctx, t); {
@@ -241,6 +242,13 @@ func (s *Service) deleteTenant(ctx context.Context, a Actor, t TenantID) error {
 			return err
 		case len(holds) > 0:
 			return Errorf(CodeConflict, "a legal hold keeps the tenant (%s); lift it first", holds[0].Reason)
+		}
+		open, err := tx.LockSharesOf(ctx, t)
+		if err != nil {
+			return err
+		}
+		if ended, err = endShares(ctx, tx, a, open, now); err != nil {
+			return err
 		}
 		gone.Status = Deleting
 		if err := tx.UpdateTenant(ctx, gone); err != nil {
@@ -257,7 +265,7 @@ func (s *Service) deleteTenant(ctx context.Context, a Actor, t TenantID) error {
 	if _, err := s.accounts.KickAll(ctx, gone.Account); err != nil {
 		return later("the tenant is deleted", err)
 	}
-	return nil
+	return s.sharesEnded(ctx, ended)
 }
 
 // later says that a change is committed, while what it does to open connections is left to a job.

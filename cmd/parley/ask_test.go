@@ -277,3 +277,45 @@ func TestServicesByCommand(t *testing.T) {
 	run("end", "acme", id)
 	n.peer("beta", "zed").wantNobody("svc.oracle@acme.beta.zed")
 }
+
+// With a tenant goes all that it shares and was offered, as the other side's records tell.
+func TestSharesEndWithTheirTenant(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.accept()
+	n.oracle("acme", "oracle")
+	sh := n.shareService("oracle")
+	n.call(http.MethodPost, "/v1/tenants/beta/shares/"+sh.ID+"/accept", "")
+	zed := n.peer("beta", "zed")
+	removed := zed.listen("live.user.zed.removed")
+	zed.wantAnswer("svc.oracle@acme.beta.zed", "svc.oracle."+sh.ID+".zed ?")
+	n.call(http.MethodDelete, "/v1/tenants/acme", "")
+	zed.next(removed) // out of the hall
+	zed.wantNobody("svc.oracle@acme.beta.zed")
+	eventually(t, "the room's stream goes with its tenant", func() bool {
+		_, err := zed.tryPost(n.chat("zed"), "x", "", 10*time.Second)
+		return errors.Is(err, nats.ErrNoResponders)
+	})
+	var imports int
+	if err := n.database().QueryRow(t.Context(), `SELECT jwt_imports FROM (SELECT jsonb_array_length(convert_from(decode(
+rpad(translate(split_part(jwt, '.', 2), '-_', '+/'), 4 * ((length(split_part(jwt, '.', 2)) + 3) / 4), '='), 'base64'), 'UTF8')::jsonb->'nats'->'imports') AS jwt_imports
+FROM accounts WHERE tenant_id = 'beta') c`).Scan(&imports); err != nil {
+		t.Fatal(err)
+	}
+	if imports != 2 {
+		t.Errorf("the guest's account has %d imports, want the platform's two", imports)
+	}
+	var page struct {
+		Audit []tenant.AuditEntry `json:"audit"`
+	}
+	n.call(http.MethodGet, "/v1/tenants/beta/audit?limit=1000", "").into(t, &page)
+	ended := 0
+	for _, e := range page.Audit {
+		if e.Action == "share.end" {
+			ended++
+		}
+	}
+	if ended != 2 {
+		t.Errorf("the guest's audit tells of %d ends, want those of the room and of the service", ended)
+	}
+}

@@ -40,6 +40,15 @@ func (x tx) LockOpenShares(ctx context.Context, host tenant.TenantID, r tenant.R
 	return shares, wrap(err, "lock the shares of", "room", string(host), string(r))
 }
 
+const sqlLockSharesOf = sqlShareColumns + `
+WHERE (s.host = $1 OR s.guest = $1) AND s.status IN ('offered', 'accepted') ORDER BY s.share_id FOR NO KEY UPDATE OF s`
+
+// LockSharesOf returns a tenant's offers and shares, as host or guest, and keeps others from changing them.
+func (x tx) LockSharesOf(ctx context.Context, t tenant.TenantID) ([]tenant.Share, error) {
+	shares, err := list(ctx, x.q, scanShare, sqlLockSharesOf, t)
+	return shares, wrap(err, "lock the shares of", "tenant", string(t))
+}
+
 const sqlShares = sqlShareColumns + `
 WHERE (s.host = $1 OR s.guest = $1) AND s.share_id > $2 AND (s.host ILIKE $3 OR s.guest ILIKE $3 OR s.service ILIKE $3 OR r.title ILIKE $3)
 ORDER BY s.share_id LIMIT $4`
