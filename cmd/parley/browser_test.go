@@ -155,7 +155,7 @@ func (w *window) look(name, path string) {
 		}}.Call(w))
 		for _, width := range []int{1280, 390} {
 			w.wide(width)
-			v, err := w.Eval(`() => [document.documentElement.scrollWidth, innerWidth]`)
+			v, err := w.Eval(`() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]`)
 			w.must(err)
 			if got, most := v.Value.Arr()[0].Int(), v.Value.Arr()[1].Int(); got > most {
 				w.t.Errorf("%s at %d pixels: got a page %d wide, want no horizontal scroll", name, width, got)

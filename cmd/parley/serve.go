@@ -27,6 +27,8 @@ type serveCmd struct {
 	TLSClientCA   string     `name:"tls-client-ca" help:"CAs of the client certificates that the NATS and WebSocket ports ask for, PEM. Without it only the NATS port asks, for any; Chromium takes no WebSocket that asks." env:"PARLEY_TLS_CLIENT_CA" placeholder:"FILE"`
 	MasterKeyFile string     `help:"File of the key that seals all others; master.key in the data folder when not given." env:"PARLEY_MASTER_KEY_FILE" placeholder:"FILE"`
 	PublicURL     string     `name:"public-url" help:"Where browsers find the console, as https://chat.example.com; links are made of it. The HTTP address when not given." env:"PARLEY_PUBLIC_URL" placeholder:"URL"`
+	PublicNATS    string     `name:"public-nats" help:"Where programs reach NATS, as tls://chat.example.com:4222; the console's snippets say it. The port of --nats at the host of --public-url when not given." env:"PARLEY_PUBLIC_NATS" placeholder:"URL"`
+	PublicWS      string     `name:"public-ws" help:"Where browsers reach NATS, as wss://chat.example.com/ws, likewise." env:"PARLEY_PUBLIC_WS" placeholder:"URL"`
 	SignUp        string     `help:"Who may sign up in the console: open (everybody), invite (who has a link) or closed (nobody but operators)." env:"PARLEY_SIGN_UP" default:"invite" placeholder:"WHO"`
 	AllowPrivate  bool       `name:"allow-private-urls" help:"Let tenants name URLs of private networks and plain http, for JWKS and OIDC; without it public addresses alone." env:"PARLEY_ALLOW_PRIVATE_URLS"`
 	DatabaseURL   string     `help:"Postgres server; a private one in the data folder when not given." env:"PARLEY_DATABASE_URL" placeholder:"URL"`
@@ -37,7 +39,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		Data: c.Data, HTTP: c.HTTP, NATS: c.NATS, WS: c.WS, Metrics: c.Metrics,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TLSClientCA: c.TLSClientCA,
 		MasterKeyFile: c.MasterKeyFile, PrivateURLs: c.AllowPrivate, DatabaseURL: c.DatabaseURL,
-		PublicURL: c.PublicURL, SignUp: c.SignUp,
+		PublicURL: c.PublicURL, PublicNATS: c.PublicNATS, PublicWS: c.PublicWS, SignUp: c.SignUp,
 		Logger: slog.New(slog.NewTextHandler(std.err, nil)),
 		Out:    std.out,
 	})

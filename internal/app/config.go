@@ -27,6 +27,8 @@ type Config struct {
 	PrivateURLs   bool   // tenants' URLs may be of private networks
 	DatabaseURL   string // "": a private Postgres in Data
 	PublicURL     string // of the console in links; "": the http address
+	PublicNATS    string // where programs and browsers reach NATS, for snippets and the chat page;
+	PublicWS      string // "": the ports of the addresses above, at the host of PublicURL
 	SignUp        string // open, invite or closed
 	Logger        *slog.Logger
 	Out           io.Writer // where `parley ready` is printed
@@ -60,7 +62,23 @@ func (c Config) check() error {
 	if c.PublicURL != "" && !isOrigin(c.PublicURL) {
 		fault("public-url", "%q must be https://HOST, or http://HOST, with nothing behind the host and port", c.PublicURL)
 	}
+	for _, p := range []struct{ flag, url, plain, tls string }{{"public-nats", c.PublicNATS, "nats", "tls"}, {"public-ws", c.PublicWS, "ws", "wss"}} {
+		if u, err := url.Parse(p.url); p.url != "" && (err != nil || u.Scheme != p.plain && u.Scheme != p.tls || u.Host == "" || u.User != nil) {
+			fault(p.flag, "%q must begin with %s:// or %s:// and a host", p.url, p.plain, p.tls)
+		}
+	}
 	return errors.Join(faults...)
+}
+
+// reached is where others reach an address of this machine: at the host of the console's public URL.
+func (c Config) reached(address string) string {
+	u, err := url.Parse(address)
+	public, errPublic := url.Parse(c.PublicURL)
+	if c.PublicURL == "" || err != nil || errPublic != nil {
+		return address
+	}
+	u.Host = net.JoinHostPort(public.Hostname(), u.Port())
+	return u.String()
 }
 
 // isOrigin reports whether s is an address of a web site's front door.

@@ -27,10 +27,10 @@ func scanSummary(row pgx.CollectableRow) (s tenant.Summary, err error) {
 }
 
 const sqlRoomsOf = `
-SELECT r.room_id, r.title, r.kind, m.role, m.state, m.joined_at
-FROM members m JOIN rooms r ON r.room_pk = m.room_pk AND r.state <> 'deleted'
-WHERE m.tenant_id = $1 AND m.user_id = $2 AND r.room_id > $3 AND (r.room_id ILIKE $4 OR r.title ILIKE $4)
-ORDER BY r.room_id LIMIT $5`
+SELECT r.id, r.title, r.kind, m.role, m.state, m.joined_at
+FROM members m JOIN tenant_rooms r ON r.room_pk = m.room_pk AND r.viewer = m.tenant_id AND r.state <> 'deleted'
+WHERE m.tenant_id = $1 AND m.user_id = $2 AND r.id > $3 AND (r.id ILIKE $4 OR r.title ILIKE $4)
+ORDER BY r.id LIMIT $5`
 
 // RoomsOf lists the memberships of a user by room.
 func (s *Store) RoomsOf(ctx context.Context, t tenant.TenantID, u tenant.UserID, p tenant.Page) ([]tenant.UserRoom, error) {
