@@ -121,7 +121,7 @@ func TestServicesOfAnotherTenant(t *testing.T) {
 	zed.wantNobody(asked)
 }
 
-func TestServicesThatCantBeShared(t *testing.T) {
+func TestServicesThatCantBeShared(t *testing.T) { // ISO-15
 	t.Parallel()
 	n := newNeighbours(t)
 	for _, c := range []struct {
@@ -146,7 +146,7 @@ func TestServicesThatCantBeShared(t *testing.T) {
 			t.Errorf("an offer %s: got %d %s, want %d naming %q", c.name, a.status, a.body, c.status, c.field)
 		}
 	}
-	// Both ways at once, and under one name, is no cycle.
+	// Both ways at once, and under one name, is no cycle: of services, and of rooms.
 	n.oracle("acme", "oracle")
 	n.oracle("beta", "oracle")
 	there := n.shareService("mirror")
@@ -156,6 +156,22 @@ func TestServicesThatCantBeShared(t *testing.T) {
 	n.call(http.MethodPost, "/v1/tenants/beta/shares/"+there.ID+"/accept", "")
 	n.peer("acme", "alice").wantAnswer("svc.oracle@beta.acme.alice", "svc.oracle."+back.Share.ID+".alice ?")
 	n.peer("beta", "zed").wantNobody("svc.mirror@acme.beta.zed")
+	n.accept()
+	n.room("beta", "hall", "shared")
+	n.call(http.MethodPost, "/v1/tenants/beta/shares", `{"room":"hall","guest":"acme","post":true}`).into(t, &back)
+	n.call(http.MethodPost, "/v1/tenants/acme/shares/"+back.Share.ID+"/accept", "")
+	n.member("acme", string(back.Share.Room), "alice", "member")
+	n.member("beta", "hall", "zed", "owner")
+	alice, zed := n.peer("acme", "alice"), n.peer("beta", "zed")
+	theirs, ours := zed.listen("live.shared."+string(back.Share.Room)+".*.*"), alice.listen(n.live())
+	alice.post("chat.shared."+string(back.Share.Room)+".alice", "to beta's hall", "")
+	zed.post(n.chat("zed"), "to acme's hall", "")
+	if m := zed.next(theirs); m.Subject != "live.shared."+string(back.Share.Room)+"."+n.acme+".alice" {
+		t.Errorf("zed hears %s, want alice of acme", m.Subject)
+	}
+	if m := alice.next(ours); m.Subject != "live.shared."+string(n.share.Room)+"."+n.beta+".zed" {
+		t.Errorf("alice hears %s, want zed of beta", m.Subject)
+	}
 }
 
 // What the rows say of a share holds after a crash between their commit and what follows from it. ISO-14, FLT-02.
