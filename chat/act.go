@@ -15,9 +15,18 @@ func (c *Chat) EditMessage(ctx context.Context, t tenant.TenantID, r tenant.Room
 }
 
 // DeleteMessage leaves a tombstone of a message: for the user as, or where that is empty for the tenant
-// itself, which may delete any.
-func (c *Chat) DeleteMessage(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64) error {
+// itself, which may delete any: the actor a, whom the audit names.
+func (c *Chat) DeleteMessage(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64) error {
 	_, err := c.act(ctx, t, as, func(ctx context.Context, who caller) (any, error) {
+		if as == "" {
+			room, m, err := c.message(ctx, who, string(r), seq)
+			if err == nil && m.Deleted.IsZero() && room.rights.Moderate {
+				err = c.rooms.NoteDeletion(ctx, a, who.tenant, room.id, seq)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
 		return c.opDelete(ctx, who, deleteRequest{Room: string(r), Seq: seq})
 	})
 	return err

@@ -13,6 +13,7 @@ type Settings interface {
 	FreezeRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, on bool) (tenant.Room, error)
 	ArchiveRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, on bool) (tenant.Room, error)
 	DeleteRoom(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID) error
+	NoteDeletion(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, seq uint64) error
 	Pin(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, seq uint64, on bool) error
 	Report(ctx context.Context, t tenant.TenantID, u tenant.UserID, report tenant.Report) error
 }

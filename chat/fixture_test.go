@@ -293,6 +293,12 @@ type fakeRooms struct {
 	Settings
 	Moderation
 	Blocking
+	noted []uint64 // the sequences of what the tenant itself deleted
+}
+
+func (f *fakeRooms) NoteDeletion(_ context.Context, _ tenant.Actor, _ tenant.TenantID, _ tenant.RoomID, seq uint64) error {
+	f.noted = append(f.noted, seq)
+	return nil
 }
 
 func (*fakeRooms) Join(_ context.Context, t tenant.TenantID, _ tenant.UserID, r tenant.RoomID) (tenant.Room, error) {

@@ -307,10 +307,10 @@ func TestBackendsEditDeleteAndReact(t *testing.T) {
 	if _, err := s.chat.React(s.ctx(), "acme", "club", "rex", seq, "👍", false); codeOf(err) != tenant.CodeInvalid {
 		t.Errorf("react as a revoked user: got %v, want invalid", err)
 	}
-	if err := s.chat.DeleteMessage(s.ctx(), "acme", "club", "bob", seq); codeOf(err) != tenant.CodeForbidden {
+	if err := s.chat.DeleteMessage(s.ctx(), tenant.Operator(), "acme", "club", "bob", seq); codeOf(err) != tenant.CodeForbidden {
 		t.Errorf("delete by another: got %v, want forbidden", err)
 	}
-	if err := s.chat.DeleteMessage(s.ctx(), "other", "club", "", seq); err == nil {
+	if err := s.chat.DeleteMessage(s.ctx(), tenant.Operator(), "other", "club", "", seq); err == nil {
 		t.Error("another tenant deleted the message")
 	}
 	if m := s.one("club", seq); m.Text != "second" {
@@ -319,8 +319,11 @@ func TestBackendsEditDeleteAndReact(t *testing.T) {
 	if err := s.chat.PinMessage(s.ctx(), tenant.Operator(), "acme", "club", seq+1, true); codeOf(err) != tenant.CodeNotFound {
 		t.Errorf("pin what is not there: got %v, want not found", err)
 	}
-	if err := s.chat.DeleteMessage(s.ctx(), "acme", "club", "", seq); err != nil {
+	if err := s.chat.DeleteMessage(s.ctx(), tenant.Operator(), "acme", "club", "", seq); err != nil {
 		t.Errorf("delete by the tenant: got %v, want nil", err)
+	}
+	if noted := s.chat.rooms.(*fakeRooms).noted; !slices.Equal(noted, []uint64{seq}) {
+		t.Errorf("got %d noted, want the tenant's own deletion alone", noted)
 	}
 	if m := s.one("club", seq); m.Deleted.IsZero() || m.Text != "" {
 		t.Errorf("got %+v, want a tombstone", m)

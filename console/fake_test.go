@@ -376,7 +376,7 @@ func (m fakeMessages) EditMessage(ctx context.Context, _ tenant.TenantID, r tena
 	return tenant.Message{Seq: seq, Text: text}, m.f.did(ctx, "edit-message")
 }
 
-func (m fakeMessages) DeleteMessage(ctx context.Context, _ tenant.TenantID, r tenant.RoomID, _ tenant.UserID, _ uint64) error {
+func (m fakeMessages) DeleteMessage(ctx context.Context, _ tenant.Actor, _ tenant.TenantID, r tenant.RoomID, _ tenant.UserID, _ uint64) error {
 	if err := hasRoom(r); err != nil {
 		return err
 	}

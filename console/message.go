@@ -77,7 +77,7 @@ func (c *console) deleteMessage(ctx context.Context, in *messageDeletion) (*stru
 	if err := call.actor.Allow(scope, call.tenant); err != nil {
 		return nil, err
 	}
-	return nil, c.messages.DeleteMessage(ctx, call.tenant, call.room, as, in.Seq)
+	return nil, c.messages.DeleteMessage(ctx, call.actor, call.tenant, call.room, as, in.Seq)
 }
 
 type pin struct {

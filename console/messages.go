@@ -11,14 +11,14 @@ import (
 	"parley/tenant"
 )
 
-// Messages reads rooms and posts in them. But for a pin, which the audit names, it knows no actors: the console asks for the key's scope first.
+// Messages reads rooms and posts in them. But for pins and deletions, whose actors the audit names, it knows none: the console asks for the key's scope first.
 type Messages interface {
 	Records
 	History(ctx context.Context, t tenant.TenantID, r tenant.RoomID, q tenant.HistoryQuery) (tenant.HistoryPage, error)
 	Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error)
 	Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, m tenant.PostRequest) (seq uint64, err error)
 	EditMessage(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, text string) (tenant.Message, error)
-	DeleteMessage(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64) error
+	DeleteMessage(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64) error
 	PinMessage(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, seq uint64, on bool) error
 	Pinned(ctx context.Context, t tenant.TenantID, r tenant.RoomID) ([]tenant.Message, error)
 	React(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, emoji string, remove bool) (tenant.Message, error)

@@ -113,7 +113,7 @@ func (w *web) doDeleteMessage(q *request) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return to(q.back(r), "The message is deleted; its place in the room says so."), w.c.messages.DeleteMessage(q.Context(), q.tenant, r, "", seq)
+	return to(q.back(r), "The message is deleted; its place in the room says so."), w.c.messages.DeleteMessage(q.Context(), q.actor(), q.tenant, r, "", seq)
 }
 
 // back is where who did something to a message was: that page of the room, its search, or the reports.

@@ -32,3 +32,16 @@ type pinEntry struct {
 	Seq uint64 `json:"seq"`
 	On  bool   `json:"on"`
 }
+
+// NoteDeletion writes into the audit trail that a message of a room is deleted for the tenant itself. Whoever calls
+// it deletes the message next: what is noted and not done is seen in the room, what is done and not noted nowhere.
+func (s *Service) NoteDeletion(ctx context.Context, a Actor, t TenantID, r RoomID, seq uint64) error {
+	return s.inRoom(ctx, a, t, r, powerModerate, func(tx Tx, _ Tenant, _ Room, _ footing) error {
+		return audit(ctx, tx, a, s.clock(), t, "message.delete", "room:"+string(r), nil, deletionEntry{seq})
+	})
+}
+
+// deletionEntry is what the audit trail tells of a deleted message.
+type deletionEntry struct {
+	Seq uint64 `json:"seq"`
+}

@@ -329,6 +329,13 @@ func TestTwoTalkInTheBrowserAndOneIsThrownOut(t *testing.T) {
 	bob.look("chat", "")
 
 	w.front()
+	w.open("/t/acme/rooms/lobby?q=where")
+	w.says("mark", "Where")
+	w.send(".list button.danger")
+	w.says(".note.good", "The message is deleted")
+	w.open("/t/acme/audit?q=message.delete")
+	w.says(".list td", "person:ada@example.com")
+	bob.says("[data-part=messages] p", "deleted")
 	w.open("/t/acme/users/bob")
 	w.says("#connections", "token")
 	w.fill("reason", "left the company")
