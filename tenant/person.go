@@ -29,7 +29,7 @@ type SeatRole string
 const (
 	SeatViewer    SeatRole = "viewer"    // reads everything but secrets
 	SeatDeveloper SeatRole = "developer" // also makes tokens, and posts as users
-	SeatModerator SeatRole = "moderator" // reads and posts, throws users out and lets them in
+	SeatModerator SeatRole = "moderator" // reads and posts, keeps order in rooms, throws users out and lets them in
 	SeatAdmin     SeatRole = "admin"     // everything but the owner's
 	SeatOwner     SeatRole = "owner"     // also names owners, and deletes the tenant
 )
