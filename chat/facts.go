@@ -118,7 +118,7 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	a := keysOf(batch)
 	f = &facts{
 		rooms: map[tenant.RoomID]*roomFact{}, active: map[tenant.UserID]bool{},
-		members: map[pair]tenant.MemberState{}, readOnly: map[pair]bool{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{}, targets: map[targetKey]*target{},
+		members: map[pair]tenant.MemberState{}, readOnly: map[pair]bool{}, posters: map[pair][]period{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{}, targets: map[targetKey]*target{},
 		restraints: newRestraints(),
 	}
 	for i, seq := range a.targetSeqs {

@@ -3,7 +3,9 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -96,6 +98,11 @@ const sqlStandings = `SELECT p.room_id, p.name, u.status = 'active', coalesce(m.
 	LEFT JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
 	LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = p.tenant_id AND m.user_id = p.user_id`
 
+const sqlPastPosters = `SELECT p.room_id, p.name, o.since, o.until
+	FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS p (room_id, name, tenant_id, user_id)
+	JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
+	JOIN past_posters o ON o.room_pk = r.room_pk AND o.tenant_id = p.tenant_id AND o.user_id = p.user_id`
+
 // queueStandings reads what the senders in shared rooms, and those whom they mention, are there.
 // NATS lets all users of a participant's account post that have the right subject; who is in
 // is the rows' to say.
@@ -125,6 +132,7 @@ func (f *facts) queueStandings(q *pgx.Batch, l *line, batch []candidate) {
 		}
 	}
 	q.Queue(sqlStandings, l.tenant, rooms, names, tenants, users).Query(f.scanStandings)
+	q.Queue(sqlPastPosters, l.tenant, rooms, names, tenants, users).Query(f.scanPastPosters)
 }
 
 func (f *facts) scanStandings(rows pgx.Rows) error {
@@ -136,6 +144,25 @@ func (f *facts) scanStandings(rows pgx.Rows) error {
 		return nil
 	})
 	return err
+}
+
+func (f *facts) scanPastPosters(rows pgx.Rows) error {
+	var p pair
+	var was period
+	_, err := pgx.ForEachRow(rows, []any{&p.room, &p.user, &was.since, &was.until}, func() error {
+		f.posters[p] = append(f.posters[p], was)
+		return nil
+	})
+	return err
+}
+
+// mayPost reports whether a user of a shared room may post there, or might when his message was stored:
+// it was acknowledged then, whatever has become of him since.
+func (f *facts) mayPost(p pair, at time.Time) bool {
+	if f.members[p] == tenant.Joined && !f.readOnly[p] {
+		return true
+	}
+	return slices.ContainsFunc(f.posters[p], func(was period) bool { return !at.Before(was.since) && at.Before(was.until) })
 }
 
 // name is what a room's rows call a user of the viewer's.

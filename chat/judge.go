@@ -16,7 +16,7 @@ const (
 	refusedPlace   = "wrong_place"    // the room is of another kind or class
 	refusedClosed  = "room_closed"    // frozen or archived when the message was stored
 	refusedSender  = "sender_unknown" // no such user
-	refusedMember  = "not_member"     // of a shared room, or only a reader there
+	refusedMember  = "not_member"     // of a shared room, or only a reader there, when the message was stored
 	refusedHeaders = "forged_headers" // headers that only the server writes
 	refusedBody    = "invalid_body"
 	refusedThread  = "thread_unknown"  // the reply is to no message of the room, or to a reply
@@ -57,12 +57,16 @@ type facts struct {
 	rooms    map[tenant.RoomID]*roomFact
 	active   map[tenant.UserID]bool // of the users that exist
 	members  map[pair]tenant.MemberState
-	readOnly map[pair]bool    // of the members of shared rooms
-	mutes    map[pair]mute    // without a room: in all
-	seen     map[onceKey]bool // messages that are there already
+	readOnly map[pair]bool     // of the members of shared rooms
+	posters  map[pair][]period // when they might post in shared rooms before
+	mutes    map[pair]mute     // without a room: in all
+	seen     map[onceKey]bool  // messages that are there already
 	targets  map[targetKey]*target
 	restraints
 }
+
+// A period is from since until before until.
+type period struct{ since, until time.Time }
 
 // A mute keeps a user's posts from counting that were stored from since to until.
 type mute struct {
@@ -224,7 +228,7 @@ func checkRoom(f *facts, c candidate) string {
 		return refusedRoom
 	case room.kind != c.post.Kind || room.class != c.post.Class:
 		return refusedPlace
-	case room.kind == tenant.Shared && (f.members[pair{room.id, sender}] != tenant.Joined || f.readOnly[pair{room.id, sender}]):
+	case room.kind == tenant.Shared && !f.mayPost(pair{room.id, sender}, c.msg.at):
 		return refusedMember
 	case room.state != tenant.RoomActive && !c.msg.at.Before(room.changedAt):
 		// What was acknowledged before the room was closed still counts.

@@ -181,3 +181,39 @@ func TestEnsureSharedAtOnce(t *testing.T) {
 		t.Error("the guest posts, though the rows end with reading only")
 	}
 }
+
+// The projector comes to each post only when its sender's standing has changed again.
+func TestAcknowledgedGuestPostsCountWhateverBecomesOfTheirSenders(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	const his = ` FROM rooms r WHERE r.room_pk = m.room_pk AND r.room_id = 'hall' AND m.user_id = 'zed'`
+	const again = `, state = 'joined', role = 'member', joined_at = clock_timestamp()`
+	var want []string
+	for _, c := range []struct {
+		name, sql string
+		counts    bool
+	}{
+		{"joined", `SELECT 1`, true},
+		{"removed", `DELETE FROM members m USING rooms r WHERE r.room_pk = m.room_pk AND r.room_id = 'hall' AND m.user_id = 'zed'`, false},
+		{"in again", `INSERT INTO members (room_pk, tenant_id, user_id, role, state, joined_at)
+			SELECT room_pk, 'beta', 'zed', 'member', 'joined', clock_timestamp() FROM rooms WHERE room_id = 'hall'`, true},
+		{"banned", `UPDATE members m SET state = 'banned'` + his, false},
+		{"forgiven", `UPDATE members m SET by_host = false` + again + his, true},
+		{"only a reader", `UPDATE members m SET role = 'reader'` + his, false},
+		{"a member", `UPDATE members m SET by_host = false` + again + his, true},
+		{"gone with the share", `DELETE FROM members m USING rooms r WHERE r.room_pk = m.room_pk AND r.room_id = 'hall' AND m.tenant_id = 'beta'`, false},
+	} {
+		h.exec(c.sql)
+		h.store(at(h.beta.Account, "zed"), `{"text":"`+c.name+`"}`, nats.Header{nats.MsgIdHdr: {h.newID()}})
+		if c.counts {
+			want = append(want, "zed@beta: "+c.name)
+		}
+	}
+	h.run(h.chat)
+	if err := h.chat.caughtUp(h.ctx(), subject.Stream(h.tenant.Account, "shared1")); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.senders(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
