@@ -248,7 +248,7 @@ func (c *Chat) judgeLines(ctx context.Context, tx pgx.Tx, t tenant.TenantID, roo
 	for _, l := range all {
 		switch {
 		case !users[l.Sender]:
-			faults.add(l.number, "sender: there is no user "+l.Sender+"; make him first")
+			faults.add(l.number, "sender: there is no user "+l.Sender+"; make them first")
 		case newest != nil && l.Time.Before(*newest):
 			faults.add(l.number, "time: is before that of the message above it, or of what was imported already")
 		case first != nil && !l.Time.Before(*first):

@@ -32,7 +32,7 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, get("list-users", ofTenant+"/users", "List the users"), c.listUsers)
 	huma.Register(api, get("get-user", ofUser, "Read a user"), c.getUser)
 	huma.Register(api, remove("delete-user", ofUser, "Delete a user"), c.deleteUser)
-	huma.Register(api, post("revoke-user", ofUser+"/revoke", "Keep a user out and close his connections", existing(), status(http.StatusOK)), c.revokeUser)
+	huma.Register(api, post("revoke-user", ofUser+"/revoke", "Keep a user out and close their connections", existing(), status(http.StatusOK)), c.revokeUser)
 	huma.Register(api, post("restore-user", ofUser+"/restore", "Let a revoked user in again", status(http.StatusOK)), c.restoreUser)
 
 	huma.Register(api, post("mint-token", ofUser+"/tokens", "Sign a token for a user to connect with", existing(), shows("token")), c.mintToken)
@@ -55,11 +55,11 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, patch("update-room", ofRoom, "Change a room", existing()), c.updateRoom)
 	huma.Register(api, remove("delete-room", ofRoom, "Delete a room; its id is never used again"), c.deleteRoom)
 
-	huma.Register(api, put("put-member", ofRoom+"/members/{user}", "Make a user a member, or change his role", existing()), c.putMember)
+	huma.Register(api, put("put-member", ofRoom+"/members/{user}", "Make a user a member, or change their role", existing()), c.putMember)
 	huma.Register(api, remove("remove-member", ofRoom+"/members/{user}", "Take a user out of a room"), c.removeMember)
 	huma.Register(api, get("list-members", ofRoom+"/members", "List the members of a room"), c.listMembers)
 
-	huma.Register(api, put("invite-member", ofRoom+"/invitations/{user}", "Invite a user, who accepts by joining; removing him as a member takes it back", existing()), c.inviteMember)
+	huma.Register(api, put("invite-member", ofRoom+"/invitations/{user}", "Invite a user, who accepts by joining; removing them as a member takes it back", existing()), c.inviteMember)
 	huma.Register(api, put("ban-member", ofRoom+"/bans/{user}", "Keep a user out of a room", existing()), c.banMember)
 	huma.Register(api, remove("unban-member", ofRoom+"/bans/{user}", "End a ban"), c.unbanMember)
 	huma.Register(api, put("mute-member", ofRoom+"/mutes/{user}", "Let a user post nothing in a room", existing()), c.muteMember)
@@ -81,7 +81,7 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, put("place-room-hold", ofRoom+"/hold", "Keep a copy of whatever a room loses, until the hold is lifted", existing()), c.placeHold)
 	huma.Register(api, remove("lift-room-hold", ofRoom+"/hold", "Lift a room's hold; the copies that no other covers go"), c.liftHold)
 	huma.Register(api, get("list-holds", ofTenant+"/holds", "List the holds"), c.listHolds)
-	huma.Register(api, post("erase-user", ofUser+"/erase", "Delete a user with all that is personal of him, and empty his messages", status(http.StatusAccepted)), c.eraseUser)
+	huma.Register(api, post("erase-user", ofUser+"/erase", "Delete a user with all that is personal of them, and empty their messages", status(http.StatusAccepted)), c.eraseUser)
 	huma.Register(api, get("get-erasure", ofUser+"/erase", "Tell how far the erasure of a user is"), c.getErasure)
 
 	huma.Register(api, operation("export-room", http.MethodGet, ofRoom+"/export", "Export a room's messages as NDJSON", []option{lines()}), c.exportRoom)

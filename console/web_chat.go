@@ -30,11 +30,11 @@ func (w *web) showChat(q *request) (ui.View, error) {
 	v.User = string(u.ID)
 	switch e, readable := tenant.AsError(err); {
 	case readable && e.Code == tenant.CodeNotFound:
-		v.Error = "There is no user of this id. Make him under Users, or choose another."
+		v.Error = "There is no user of this id. Make them under Users, or choose another."
 	case err != nil:
 		return nil, err
 	case u.Status != tenant.UserActive:
-		v.Error = "This user was revoked. Let him in again under Users, or choose another."
+		v.Error = "This user was revoked. Let them in again under Users, or choose another."
 	case !q.may(tenant.ScopeChat):
 		v.Error = "Your role in this tenant reads only; ask an admin for the role developer."
 	default:

@@ -77,7 +77,7 @@ func (w *web) checks(q *request) ([]ui.Check, error) {
 		user, err := w.c.service.User(q.Context(), q.actor(), q.tenant, u.id)
 		check.OK = err == nil && user.Status == tenant.UserActive
 		if !check.OK {
-			check.State = "is not there or was revoked; make or restore him under Users"
+			check.State = "is not there or was revoked; make or restore them under Users"
 		}
 		checks = append(checks, check)
 	}

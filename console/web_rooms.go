@@ -219,7 +219,7 @@ func (w *web) membersOf(q *request, room tenant.Room, v *ui.Room) error {
 	for _, m := range mutes {
 		row := ui.MemberRow{ID: string(m.User), Link: q.base() + "/users/" + string(m.User), Since: m.Since, Until: m.Until, Reason: m.Reason}
 		if q.may(tenant.ScopeModerate) {
-			row.Button = &ui.Button{Action: path + "/members/" + string(m.User) + "/unmute", Label: "Let him post"}
+			row.Button = &ui.Button{Action: path + "/members/" + string(m.User) + "/unmute", Label: "Let them post"}
 		}
 		v.Mutes = append(v.Mutes, row)
 	}

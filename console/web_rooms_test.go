@@ -10,7 +10,7 @@ func TestAModeratorKeepsOrderOnTheRoomsPage(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	b, room := w.who["moderator"], "/t/acme/rooms/lobby"
-	b.shows("the room", b.get(room), http.StatusOK, "the pinned one", "Unpin", "Freeze", "End the ban", "Let him post", "Mute or ban")
+	b.shows("the room", b.get(room), http.StatusOK, "the pinned one", "Unpin", "Freeze", "End the ban", "Let them post", "Mute or ban")
 	b.shows("what was found", b.get(room+"?q=hello"), http.StatusOK, "<mark>hello lobby", "?before=2")
 	b.shows("the frozen room", b.goes("freeze", b.post(room+"/freeze", "on", "yes"), room), http.StatusOK, "The room is frozen", "Unfreeze")
 	b.shows("the open room", b.goes("unfreeze", b.post(room+"/freeze"), room), http.StatusOK, "The room is open again")

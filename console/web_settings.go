@@ -23,7 +23,7 @@ type settingsForms struct{ form, erase, remove *ui.Form }
 
 func (q *request) eraseForm() ui.Form {
 	return ui.Form{Action: q.base() + "/erase", Submit: "Erase the person", Danger: true, Fields: []ui.Field{
-		{Name: "user", Label: "User", Autocomplete: "off", Hint: "His id; he may be deleted already."},
+		{Name: "user", Label: "User", Autocomplete: "off", Hint: "The user's id; the user may be deleted already."},
 	}}
 }
 

@@ -15,10 +15,10 @@ type ctx = context.Context
 
 func (q *request) newUserForm() ui.Form {
 	return ui.Form{Action: q.base() + "/users", Submit: "Make the user", Once: newOnce(), Fields: []ui.Field{
-		{Name: "id", Label: "Id", Autocomplete: "off", Hint: "The sender of his messages; stays for ever: a-z, 0-9, - and _."},
+		{Name: "id", Label: "Id", Autocomplete: "off", Hint: "The sender of their messages; stays for ever: a-z, 0-9, - and _."},
 		{Name: "name", Label: "Name", Optional: true, Autocomplete: "off"},
-		{Name: "external_id", Label: "Your own id of him", Optional: true, Autocomplete: "off", Hint: "A mail address or UUID, whatever your system calls him."},
-		{Name: "password", Label: "Password", Type: "password", Optional: true, Autocomplete: "new-password", Hint: "Only where he connects with user and password; tokens need none."},
+		{Name: "external_id", Label: "Your own id of them", Optional: true, Autocomplete: "off", Hint: "A mail address or UUID, whatever your system calls them."},
+		{Name: "password", Label: "Password", Type: "password", Optional: true, Autocomplete: "new-password", Hint: "Only for who connects with user and password; tokens need none."},
 	}}
 }
 
@@ -88,12 +88,12 @@ func (q *request) userForms(u tenant.User) userForms {
 		creds: ui.Form{Action: path + "/creds", Submit: "Make a file", Once: newOnce()},
 		edit: ui.Form{Action: path + "/edit", Submit: "Save", Fields: []ui.Field{
 			{Name: "name", Label: "Name", Value: u.Name, Optional: true, Autocomplete: "off"},
-			{Name: "external_id", Label: "Your own id of him", Value: u.ExternalID, Optional: true, Autocomplete: "off"},
+			{Name: "external_id", Label: "Your own id of them", Value: u.ExternalID, Optional: true, Autocomplete: "off"},
 			{Name: "nkey", Label: "User nkey", Value: u.NKey, Optional: true, Autocomplete: "off", Hint: "The public key, U…, of a program that proves itself with one. Empty: none."},
 			{Name: "password", Label: "New password", Type: "password", Optional: true, Autocomplete: "new-password", Hint: "Empty: it stays as it is."},
 		}},
 		endToken: ui.Form{Action: path + "/tokens/end", Submit: "End the token", Danger: true, Fields: []ui.Field{
-			{Name: "token", Label: "Id of the token", Autocomplete: "off", Hint: "Its claim jti. What was opened with it is closed; his other tokens stay good."},
+			{Name: "token", Label: "Id of the token", Autocomplete: "off", Hint: "Its claim jti. What was opened with it is closed; the user's other tokens stay good."},
 		}},
 		erase: ui.Form{Action: path + "/erase", Submit: "Erase the person", Danger: true, Fields: []ui.Field{
 			{Name: "confirm", Label: "Type " + string(u.ID) + " to confirm", Autocomplete: "off"},
@@ -149,7 +149,7 @@ func (w *web) userView(q *request, u tenant.User, forms userForms) (ui.View, err
 		if active {
 			v.Revoke = &forms.revoke
 		} else {
-			v.Restore = &ui.Button{Action: path + "/restore", Label: "Let him in again"}
+			v.Restore = &ui.Button{Action: path + "/restore", Label: "Let them in again"}
 		}
 	}
 	if q.may(tenant.ScopeChat) && active {

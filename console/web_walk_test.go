@@ -307,7 +307,7 @@ func TestRevokingSaysHowManyAndHowLong(t *testing.T) {
 	w := newTown(t)
 	b := w.who["moderator"]
 	page := b.goes("revoke", b.post("/t/acme/users/bob/revoke", "reason", "left"), "/t/acme/users/bob")
-	b.shows("the user", page, http.StatusOK, "bob is out: 3 connections closed in ", " ms.", "revoked", "left", "Let him in again")
+	b.shows("the user", page, http.StatusOK, "bob is out: 3 connections closed in ", " ms.", "revoked", "left", "Let them in again")
 	b.goes("restore", b.post("/t/acme/users/bob/restore"), "/t/acme/users/bob")
 	if n := w.count("SELECT count(*) FROM users WHERE user_id = 'bob' AND tenant_id = 'acme' AND status = 'active'"); n != 1 {
 		t.Error("got bob revoked, want him active again")

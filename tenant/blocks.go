@@ -9,7 +9,7 @@ import (
 // invitations and mentions from him; with on false, it ends that. Each of the two has a block of his own.
 func (s *Service) Block(ctx context.Context, t TenantID, u, other UserID, on bool) error {
 	if u == other {
-		return Invalid("user", "nobody can block himself")
+		return Invalid("user", "nobody can block themselves")
 	}
 	a, now := AsUser(t, u), s.clock()
 	changed := false

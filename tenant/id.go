@@ -80,7 +80,7 @@ func ParseRoomID(field, s string) (RoomID, error) {
 func DirectRoomID(a, b UserID) (RoomID, error) {
 	switch {
 	case a == b:
-		return "", Invalid("user", "nobody has a direct room with himself")
+		return "", Invalid("user", "nobody has a direct room with themselves")
 	case a > b:
 		a, b = b, a
 	}

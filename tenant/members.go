@@ -116,7 +116,7 @@ func (c standing) joined(role Role) (*Member, error) {
 // mayTouch refuses a user who would moderate himself, or somebody who stands as high.
 func (c standing) mayTouch() error {
 	if !c.by.admin && c.by.user == c.user.ID {
-		return Invalid("user", "nobody can do this to himself")
+		return Invalid("user", "nobody can do this to themselves")
 	}
 	if c.before == nil || c.before.State != Joined {
 		return nil

@@ -74,7 +74,7 @@ func (s *Service) Welcome(ctx context.Context, t TenantID, n Newcomer) error {
 		before, err := tx.UserRow(ctx, t, user.ID)
 		switch {
 		case err == nil && before.Status == UserDeleted:
-			return Errorf(CodeForbidden, "the user was deleted; make him again to let him in")
+			return Errorf(CodeForbidden, "the user was deleted; make them again to let them in")
 		case err == nil:
 			return nil
 		case !errors.Is(err, ErrNotFound):

@@ -84,7 +84,7 @@ func (n NewShare) parse(host TenantID, now time.Time) (guest TenantID, history S
 	f := faults{}
 	guest, err = ParseTenantID("guest", n.Guest)
 	f.add(err)
-	f.check(err != nil || guest != host, "guest", "nobody shares a room with himself; name another tenant")
+	f.check(err != nil || guest != host, "guest", "a tenant can't share with itself; name another tenant")
 	if n.Service == "" {
 		history = n.parseRoom(f)
 	} else {

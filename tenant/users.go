@@ -226,7 +226,7 @@ func (s *Service) mayIssue(ctx context.Context, tx Tx, a Actor, row Tenant, u Us
 		return err
 	}
 	if user.Status != UserActive {
-		return Errorf(CodeForbidden, "the user is revoked; restore him first")
+		return Errorf(CodeForbidden, "the user is revoked; restore them first")
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 type userEraseCmd struct {
 	tenantArg
 	User    string `arg:"" help:"Id of the user."`
-	Confirm string `help:"The user's id once more: nothing of him can be had back." required:"" placeholder:"ID"`
+	Confirm string `help:"The user's id once more: nothing of them can be had back." required:"" placeholder:"ID"`
 	NoWait  bool   `help:"Do not wait until all is gone."`
 }
 

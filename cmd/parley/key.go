@@ -74,7 +74,7 @@ func (c *keyAddAPICmd) Run(ctx context.Context, std streams) error {
 }
 
 type createUsersFlag struct {
-	CreateUsers bool `help:"Make a user of whom a token names and nobody knows; without it he is refused."`
+	CreateUsers bool `help:"Make a user of whom a token names and nobody knows; without it they are refused."`
 }
 
 // The kid of a token is the id of the key, which is printed.

@@ -10,7 +10,7 @@ import (
 )
 
 type memberCmd struct {
-	Put    memberPutCmd    `cmd:"" help:"Make a user a member of a room, or change his role."`
+	Put    memberPutCmd    `cmd:"" help:"Make a user a member of a room, or change their role."`
 	Remove memberRemoveCmd `cmd:"" help:"Take a user out of a room."`
 	List   memberListCmd   `cmd:"" help:"List the members of a room, and who is invited or banned."`
 	Invite memberInviteCmd `cmd:"" help:"Invite a user, who accepts by joining."`

@@ -18,8 +18,8 @@ type userCmd struct {
 	List    userListCmd    `cmd:"" help:"List the users of a tenant."`
 	Show    userShowCmd    `cmd:"" help:"Show a user."`
 	Restore userRestoreCmd `cmd:"" help:"Undo a revocation."`
-	Delete  userDeleteCmd  `cmd:"" help:"Delete a user; his messages stay."`
-	Erase   userEraseCmd   `cmd:"" help:"Delete a user with all that is personal of him, and empty his messages."`
+	Delete  userDeleteCmd  `cmd:"" help:"Delete a user; their messages stay."`
+	Erase   userEraseCmd   `cmd:"" help:"Delete a user with all that is personal of them, and empty their messages."`
 	Export  userExportCmd  `cmd:"" help:"Export what is kept of a user as NDJSON."`
 }
 
