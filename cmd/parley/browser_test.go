@@ -257,6 +257,8 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 	} {
 		w.look(p.name, p.path)
 	}
+	w.open("/operator/health")
+	w.says(".tag.good", "every server has every account")
 	w.open("/t/acme-chat/users/alice")
 	w.fill("reason", "left the company")
 	w.send("button.danger")

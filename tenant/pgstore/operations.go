@@ -39,9 +39,9 @@ func (s *Store) RetryJob(ctx context.Context, id int64) error {
 
 const sqlAccountStates = `
 SELECT coalesce(tenant_id, ''), coalesce(name, ''), account, iat, pushed_iat
-FROM accounts ORDER BY iat = pushed_iat, tenant_id NULLS FIRST, name LIMIT $1`
+FROM accounts WHERE name IS DISTINCT FROM 'OPERATOR' ORDER BY iat = pushed_iat, tenant_id NULLS FIRST, name LIMIT $1`
 
-// AccountStates lists accounts, those first that the servers don't have as they shall be.
+// AccountStates lists accounts, which the operator's own key is none of, those first that the servers don't have as they shall be.
 func (s *Store) AccountStates(ctx context.Context, limit int) ([]tenant.AccountState, error) {
 	rows, err := list(ctx, s.pool, scanAccountState, sqlAccountStates, limit)
 	return rows, wrap(err, "list", "accounts")
