@@ -24,9 +24,11 @@ type roomView struct {
 	Read     uint64        `json:"read"`     // sequence of the newest that he read
 	First    uint64        `json:"first_unread,omitzero"`
 	Notify   notifyLevel   `json:"notify,omitzero"` // what he wants to be told; absent: all
-	// Of shared rooms: what stands for the room in subjects, and whose users post there, by
-	// the account that stands before their ids.
+	// Of shared rooms: what stands for the room in subjects, the user's own tenant, the one that the room
+	// is of, and whose users post there, by the account that stands before their ids.
 	Address tenant.RoomID              `json:"address,omitzero"`
+	Tenant  tenant.TenantID            `json:"tenant,omitzero"`
+	Host    tenant.TenantID            `json:"host,omitzero"`
 	Tenants map[string]tenant.TenantID `json:"tenants,omitzero"`
 }
 
@@ -43,7 +45,7 @@ const (
 		CASE WHEN h.last_n > b.n THEN (
 			SELECT f.seq FROM messages f WHERE f.room_pk = r.room_pk AND f.seq > coalesce(p.seq, 0) AND f.n > b.n AND f.deleted_at IS NULL
 			ORDER BY f.seq LIMIT 1) END,
-		coalesce(l.level, ''), r.address,
+		coalesce(l.level, ''), r.address, CASE WHEN r.kind = 'shared' THEN r.viewer ELSE '' END, CASE WHEN r.kind = 'shared' THEN r.tenant_id ELSE '' END,
 		CASE WHEN r.kind = 'shared' THEN (
 			SELECT jsonb_object_agg(t.account, t.tenant_id) FROM tenants t WHERE t.tenant_id = r.tenant_id
 				OR t.tenant_id IN (SELECT guest FROM shares WHERE room_pk = r.room_pk AND status = 'accepted')) END`
@@ -81,7 +83,7 @@ func scanRoomView(row pgx.CollectableRow) (roomView, error) {
 	var state tenant.MemberState
 	var lastN, readN, deleted int64
 	var first *uint64
-	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &lastN, &readN, &v.Last, &v.Read, &v.Mentions, &deleted, &first, &v.Notify, &v.Address, &v.Tenants)
+	err := row.Scan(&v.ID, &v.Kind, &v.Class, &v.Title, &v.Role, &state, &lastN, &readN, &v.Last, &v.Read, &v.Mentions, &deleted, &first, &v.Notify, &v.Address, &v.Tenant, &v.Host, &v.Tenants)
 	if state != tenant.Joined {
 		v.Role = ""
 	}

@@ -3,6 +3,8 @@ package client
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,4 +115,45 @@ func FuzzParseLive(f *testing.F) {
 			t.Errorf("got %+v from %q", m, subject)
 		}
 	})
+}
+
+// A guest sees its own users by their ids and all others with their tenants, and believes the platform under
+// the host's account alone.
+func TestMessagesOfSharedRoomsSayWhose(t *testing.T) {
+	t.Parallel()
+	account := func(c string) string { return "A" + strings.Repeat(c, 55) }
+	hall := Room{ID: "rhall", Kind: tenant.Shared, Class: tenant.Std, Shared: &SharedRoom{
+		Address: "rhall", Tenant: "beta", Host: "acme",
+		Tenants: map[string]tenant.TenantID{account("A"): "acme", account("B"): "beta", account("C"): "gamma"},
+	}}
+	text := `{"text":"hi","mentions":["zed","alice@acme","zed@beta","eve@gamma"]}`
+	joined := `{"event":"joined","user":"zed@beta","by":"alice"}`
+	for _, c := range []struct {
+		name, subject, data string
+		sender              string
+		mentions            []string
+		user, by            string
+	}{
+		{"own", account("B") + ".zed", text, "zed", []string{"zed", "alice@acme", "zed", "eve@gamma"}, "", ""},
+		{"the host's", account("A") + ".zed", text, "zed@acme", []string{"zed@acme", "alice@acme", "zed", "eve@gamma"}, "", ""},
+		{"another guest's", account("C") + ".zed", text, "zed@gamma", []string{"zed@gamma", "alice@acme", "zed", "eve@gamma"}, "", ""},
+		{"event", account("A") + "._", joined, tenant.System, nil, "zed", "alice@acme"},
+		{"event of a guest", account("B") + "._", joined, "", nil, "", ""},
+		{"stranger", account("D") + ".zed", text, "", nil, "", ""},
+		{"no account", "acme.zed", text, "", nil, "", ""},
+		{"more tokens", account("A") + ".zed.x", text, "", nil, "", ""},
+	} {
+		m := nats.NewMsg("live.shared.rhall." + c.subject)
+		m.Data = []byte(c.data)
+		for k, v := range map[string]string{"Nats-Stream": "s", "Nats-Subject": "t", "Nats-Sequence": "7", "Nats-Time-Stamp": "2026-11-22T10:00:00Z"} {
+			m.Header.Set(k, v)
+		}
+		got, err := parseLive(hall, m)
+		if (err == nil) != (c.sender != "") || got.Sender != c.sender || !slices.Equal(got.Mentions, c.mentions) {
+			t.Errorf("%s: got %+v, %v, want of %q with %v", c.name, got, err, c.sender, c.mentions)
+		}
+		if got.Event != nil && (got.Event.User != c.user || got.Event.By != c.by || !strings.Contains(string(got.Event.Raw), `"user":"`+c.user+`"`)) {
+			t.Errorf("%s: got %+v, want about %s by %s", c.name, got.Event, c.user, c.by)
+		}
+	}
 }

@@ -6,8 +6,6 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go"
-
-	"parley/tenant/subject"
 )
 
 // maxHeld is how many live messages wait for history or for a slow reader; what comes beyond is read from history later.
@@ -28,6 +26,8 @@ type Listener struct {
 	held []heldMessage // from the subscription's goroutine to run's
 	lost bool          // held had no room for one
 
+	tenants participants // of a shared room
+
 	woken       chan struct{} // each holds one
 	reconnected chan struct{}
 	denied      chan struct{}
@@ -44,12 +44,12 @@ type heldMessage struct {
 // With after = 0 it begins with the oldest message that is kept; with a Room's Last,
 // with the next. Messages must be read, though slowly is no harm.
 func (c *Client) Listen(ctx context.Context, r Room, after uint64) (*Listener, error) {
-	place, err := r.place(subject.Any)
+	live, err := r.live()
 	if err != nil {
 		return nil, err
 	}
 	l := &Listener{
-		c: c, room: r, subject: place.Live(), out: make(chan Message),
+		c: c, room: r, subject: live, out: make(chan Message), tenants: participants{shared: r.Shared},
 		woken: make(chan struct{}, 1), reconnected: make(chan struct{}, 1), denied: make(chan struct{}, 1),
 	}
 	if !c.attach(l) {
@@ -89,7 +89,11 @@ func (l *Listener) end(err error) {
 
 // onMessage runs on the subscription's goroutine and never waits for the reader.
 func (l *Listener) onMessage(m *nats.Msg) {
-	parsed, err := parseLive(l.room, m)
+	parsed, err := parseLive(l.participating(), m)
+	if errors.Is(err, errStranger) && l.meet(m.Subject) {
+		l.lose() // history has it, and is read when the tenants are known
+		return
+	}
 	if err != nil {
 		l.c.junk.Add(1)
 		return

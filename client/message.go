@@ -13,13 +13,12 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"parley/tenant"
-	"parley/tenant/subject"
 )
 
 // A Message is one that was stored in a room, from history or live.
 type Message struct {
 	Seq    uint64    // its place in the order of the room; grows, with gaps
-	Sender string    // a user id, or tenant.System for events
+	Sender string    // a user id, <user>@<tenant> of another tenant's user, or tenant.System for events
 	Time   time.Time // when it was stored
 	Text   string
 
@@ -112,10 +111,18 @@ var errJunk = errors.New("not a message")
 // that neither an answer aimed at a live subject nor a header of the sender's own
 // passes for one; who speaks is in the subject that it was delivered on.
 func parseLive(r Room, m *nats.Msg) (Message, error) {
-	p, ok := subject.ParseLive(m.Subject)
-	if !ok || !r.holds(p) {
-		return Message{}, errJunk
+	sender, by, err := r.locate(m.Subject)
+	if err != nil {
+		return Message{}, err
 	}
+	out, err := parseStoredLive(m, sender)
+	if err == nil && r.Shared != nil {
+		r.Shared.rename(&out, by)
+	}
+	return out, err
+}
+
+func parseStoredLive(m *nats.Msg, sender string) (Message, error) {
 	_, okStream := single(m.Header, "Nats-Stream")
 	_, okSubject := single(m.Header, "Nats-Subject")
 	seqText, okSeq := single(m.Header, "Nats-Sequence")
@@ -128,8 +135,8 @@ func parseLive(r Room, m *nats.Msg) (Message, error) {
 	if errSeq != nil || errTime != nil || seq == 0 {
 		return Message{}, errJunk
 	}
-	out := Message{Seq: seq, Sender: p.Sender, Time: at}
-	if p.Sender == tenant.System {
+	out := Message{Seq: seq, Sender: sender, Time: at}
+	if sender == tenant.System {
 		var err error
 		out.Event, err = parseEvent(m.Data)
 		return out, err

@@ -94,7 +94,7 @@ func (c *Client) enterListed(ctx context.Context, op string, body any, id string
 	}
 	r, err := c.enter(ctx, op, body, id)
 	// Open rooms need no new connection, but for a user who was kept out of one.
-	if err != nil || r.Kind != tenant.Private && !c.rooms.holds(id) {
+	if err != nil || r.Kind != tenant.Private && r.Kind != tenant.Shared && !c.rooms.holds(id) {
 		return r, err
 	}
 	next := c.untilReconnection()

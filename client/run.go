@@ -123,7 +123,9 @@ func (j *joiner) read(ctx context.Context) {
 	j.reads.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		p.messages, p.more, p.err = j.l.c.History(ctx, j.l.room, q)
+		if p.err = j.l.acquaint(ctx); p.err == nil {
+			p.messages, p.more, p.err = j.l.c.History(ctx, j.l.room, q)
+		}
 		if isCode(p.err, tenant.CodeForbidden) {
 			// A revoked user is refused before he is told why: the notice is on its way.
 			wait(ctx, 2*kickWait)

@@ -10,10 +10,11 @@ import (
 	"parley/tenant/subject"
 )
 
-// Typing tells the others in a room that the user types, or has stopped. It may get lost.
+// Typing tells the others in a room that the user types, or has stopped. It may get lost;
+// in rooms that tenants share nobody is told, since signals never leave a tenant.
 func (c *Client) Typing(r Room, typing bool) error {
 	place, err := r.place(string(c.user))
-	if err != nil {
+	if err != nil || r.Kind == tenant.Shared {
 		return err
 	}
 	raw, err := json.Marshal(signal{Typing: &typing})
@@ -47,20 +48,24 @@ func parseSignal(r Room, m *nats.Msg) (Signal, bool) {
 }
 
 // Signals are the signals in a room, the user's own among them, until ctx ends or the
-// client stops; the channel is closed then. What nobody reads in time is dropped.
+// client stops; the channel is closed then. What nobody reads in time is dropped. Rooms
+// that tenants share have none.
 func (c *Client) Signals(ctx context.Context, r Room) (<-chan Signal, error) {
 	place, err := r.place(subject.Any)
 	if err != nil {
 		return nil, err
 	}
 	out := newRing[Signal](64)
-	sub, err := c.nc.Subscribe(place.Sig(), func(m *nats.Msg) {
-		if s, ok := parseSignal(r, m); ok {
-			out.push(s)
-			return
-		}
-		c.junk.Add(1)
-	})
+	var sub *nats.Subscription
+	if r.Kind != tenant.Shared {
+		sub, err = c.nc.Subscribe(place.Sig(), func(m *nats.Msg) {
+			if s, ok := parseSignal(r, m); ok {
+				out.push(s)
+				return
+			}
+			c.junk.Add(1)
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +80,7 @@ func (c *Client) Signals(ctx context.Context, r Room) (<-chan Signal, error) {
 		case <-ctx.Done():
 		case <-c.life.Done():
 		}
-		_ = sub.Unsubscribe() // fails only where the connection is closed, which unsubscribes too
+		_ = sub.Unsubscribe() // fails only where there is none, or the connection is closed, which unsubscribes too
 		out.close()
 	})
 	return out.ch, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-rod/rod/lib/proto"
 
 	"parley/internal/app"
+	"parley/tenant"
 )
 
 // screenshots is where the tests leave pictures of the pages, for people to look at.
@@ -380,6 +382,40 @@ func TestARoomIsSharedInTheBrowser(t *testing.T) {
 	w.look("share-accepted", "")
 	w.look("shares", "/t/other/shares")
 	w.look("shared-room", "/t/acme/rooms/deal")
+	w.talkAcross()
+}
+
+// talkAcross has a user of each tenant in the room that they share.
+func (w *window) talkAcross() {
+	w.t.Helper()
+	rooms := w.s.send(w.s.token, http.MethodGet, "/v1/tenants/acme/rooms/deal", "")
+	var deal struct{ Room tenant.Room }
+	w.must(json.Unmarshal(rooms.body, &deal))
+	w.s.member("acme", "deal", "alice", "member")
+	w.s.member("other", deal.Room.Address, "bob", "member")
+	alice := &window{Page: w.same(w.Browser()), t: w.t, s: w.s}
+	bob := &window{Page: w.same(w.Browser()), t: w.t, s: w.s}
+	alice.open("/t/acme/chat?as=alice")
+	bob.open("/t/other/chat?as=bob")
+	alice.must(alice.click("[data-part=rooms] button", "The deal"))
+	alice.says("[data-part=rooms] .with", "shared with other")
+	bob.must(bob.click("[data-part=rooms] button", "Acme and us"))
+	bob.says("[data-part=rooms] .with", "shared with acme")
+	say := func(who *window, text string) {
+		who.front()
+		who.must(who.find("[data-part=text]").Input(text))
+		who.must(who.find("[data-part=form] button[type=submit]").Click(proto.InputMouseButtonLeft, 1))
+	}
+	say(alice, "Shall we?")
+	bob.says("[data-part=messages] p", "Shall we?")
+	bob.says("[data-part=messages] .by", "@acme")
+	say(bob, "We shall.")
+	alice.says("[data-part=messages] p", "We shall.")
+	alice.says("[data-part=messages] li:last-child .by", "@other")
+	bob.look("chat-shared", "")
+	bob.front()
+	bob.must(bob.click("[data-part=messages] button.offer", "👍"))
+	alice.says("[data-part=messages] button.given", "👍 1")
 }
 
 // front brings the window before the others: those behind do not draw, and don't take what is typed.

@@ -622,10 +622,14 @@ func noticeOf(n client.Notice) any {
 }
 
 func roomOf(r client.Room) any {
-	return map[string]any{
+	out := map[string]any{
 		"id": r.ID, "kind": r.Kind, "class": r.Class, "title": r.Title, "role": r.Role,
 		"unread": r.Unread, "mentions": r.Mentions, "last": r.Last, "read": r.Read, "notify": r.Notify,
 	}
+	if r.Shared != nil {
+		out["host"], out["tenant"] = r.Shared.Host, r.Shared.Tenant
+	}
+	return out
 }
 
 func messageOf(m client.Message) map[string]any {

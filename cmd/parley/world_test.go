@@ -130,6 +130,7 @@ type worldStep struct {
 	Status int             `json:"status"` // 0: any of success
 	// say, publish
 	User    string            `json:"user"`
+	Room    string            `json:"room"`
 	Subject string            `json:"subject"`
 	Reply   string            `json:"reply"`
 	Headers map[string]string `json:"headers"`
@@ -149,6 +150,12 @@ func (w *world) do(op string, q worldStep) (any, error) {
 		return nil, w.publish(q)
 	case "serve":
 		return w.serve(q.User)
+	case "share":
+		return w.share()
+	case "welcome":
+		return w.welcome()
+	case "abroad":
+		return nil, w.abroad(q)
 	case "swallow": // the next bytes from the server to a client get lost, and its connection
 		w.tcp.SwallowNext()
 		w.ws.SwallowNext()
@@ -216,6 +223,74 @@ func (w *world) serve(name string) (any, error) {
 		}
 	}
 	return map[string]string{"theirs": name + "@" + host, "path": "/shares/" + made.Share.ID}, nil
+}
+
+// share makes a host whose room hall, with helga in it, the tenant shares: alice and bob are in.
+func (w *world) share() (any, error) {
+	host := w.tenant + "-host"
+	if err := w.others([][3]string{
+		{http.MethodPost, "", fmt.Sprintf(`{"id":%q,"name":"Host","timezone":"UTC"}`, host)},
+		{http.MethodPut, "/" + host + "/users/helga", `{}`},
+		{http.MethodPost, "/" + host + "/rooms", `{"id":"hall","kind":"shared","title":"Hall"}`},
+		{http.MethodPut, "/" + host + "/rooms/hall/members/helga", `{"role":"owner"}`},
+	}); err != nil {
+		return nil, err
+	}
+	address, path, err := w.invite(w.tenant, "alice", "bob")
+	return map[string]string{"room": address, "host": host, "helga": "helga@" + host, "path": path}, err
+}
+
+// welcome has a third tenant take part in hall, with tim.
+func (w *world) welcome() (any, error) {
+	third := w.tenant + "-third"
+	if err := w.others([][3]string{
+		{http.MethodPost, "", fmt.Sprintf(`{"id":%q,"name":"Third","timezone":"UTC"}`, third)},
+		{http.MethodPut, "/" + third + "/users/tim", `{}`},
+	}); err != nil {
+		return nil, err
+	}
+	_, _, err := w.invite(third, "tim")
+	return map[string]string{"third": third, "tim": "tim@" + third}, err
+}
+
+// invite shares hall with a guest, and puts users of his in.
+func (w *world) invite(guest string, users ...string) (address, path string, err error) {
+	a := w.s.send(w.s.token, http.MethodPost, "/v1/tenants/"+w.tenant+"-host/shares", fmt.Sprintf(`{"room":"hall","guest":%q,"post":true}`, guest))
+	var made shareAnswer
+	if a.status >= 300 || json.Unmarshal(a.body, &made) != nil {
+		return "", "", fmt.Errorf("offer hall: %s", a.body)
+	}
+	address = string(made.Share.Room)
+	calls := [][3]string{{http.MethodPost, "/" + guest + "/shares/" + made.Share.ID + "/accept", ""}}
+	for _, u := range users {
+		calls = append(calls, [3]string{http.MethodPut, "/" + guest + "/rooms/" + address + "/members/" + u, `{}`})
+	}
+	return address, "/shares/" + made.Share.ID, w.others(calls)
+}
+
+// abroad has a user of another tenant, <user>@<tenant>, post in hall, which the tenant has as a room.
+func (w *world) abroad(q worldStep) error {
+	user, of, _ := strings.Cut(q.User, "@")
+	for _, text := range q.Texts {
+		body, err := json.Marshal(map[string]string{"as": user, "text": text})
+		if err != nil {
+			return err
+		}
+		if err := w.others([][3]string{{http.MethodPost, "/" + of + "/rooms/" + q.Room + "/messages", string(body)}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// others makes calls as the operator, whose paths begin with a tenant.
+func (w *world) others(calls [][3]string) error {
+	for _, c := range calls {
+		if a := w.s.send(w.s.token, c[0], "/v1/tenants"+c[1], c[2]); a.status >= 300 {
+			return fmt.Errorf("%s %s: %d %s", c[0], c[1], a.status, a.body)
+		}
+	}
+	return nil
 }
 
 // mint gives a user's token, and counts.

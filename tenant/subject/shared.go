@@ -73,6 +73,15 @@ func ParsePlatformShared(s string) (account string, p Post, ok bool) {
 	return sharedPost(t[2], t[1], t[3])
 }
 
+// ParseLiveShared parses live.shared.<address>.<ACCOUNT>.<sender> of a participant's account.
+func ParseLiveShared(s string) (account string, p Post, ok bool) {
+	rest, ok := strings.CutPrefix(s, "live.")
+	if !ok {
+		return "", Post{}, false
+	}
+	return ParsePlatformShared(rest)
+}
+
 func sharedPost(account, address, sender string) (string, Post, bool) {
 	p := Post{Kind: tenant.Shared, Room: tenant.RoomID(address), Sender: sender}
 	if !ValidAccount(account) || !tenant.ValidID(address) || !p.senderFits() {

@@ -27,8 +27,9 @@ func TestParseShared(t *testing.T) {
 	t.Parallel()
 	want := Post{Kind: tenant.Shared, Room: "rk3", Sender: "bob"}
 	for s, parse := range map[string]func(string) (string, Post, bool){
-		"t." + account + ".shared.rk3.bob": ParseStoredShared,
-		"shared.rk3." + account + ".bob":   ParsePlatformShared,
+		"t." + account + ".shared.rk3.bob":    ParseStoredShared,
+		"shared.rk3." + account + ".bob":      ParsePlatformShared,
+		"live.shared.rk3." + account + ".bob": ParseLiveShared,
 	} {
 		if a, p, ok := parse(s); !ok || a != account || p != want {
 			t.Errorf("%s: got %q, %+v, %v, want %+v", s, a, p, ok, want)

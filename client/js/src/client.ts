@@ -2,7 +2,7 @@
 
 import { ParleyError } from "./errors.js";
 import { type Dial, Link, type Status } from "./link.js";
-import { Listener } from "./listener.js";
+import { Listener, type Source } from "./listener.js";
 import { type Message, parseStored } from "./message.js";
 import type { Notice } from "./notice.js";
 import type {
@@ -186,7 +186,7 @@ export class Client {
   async #entered(id: string): Promise<Room> {
     const room = await this.room(id);
     // Open rooms need no new connection, but for a user who was kept out of one.
-    if (room.kind === "private" || this.#link.rooms.holds(id)) {
+    if (room.kind === "private" || room.kind === "shared" || this.#link.rooms.holds(id)) {
       const stretch = this.#link.stretch;
       this.#link.rooms.add([id]);
       this.#link.restart();
@@ -324,8 +324,12 @@ export class Client {
    */
   listen(room: Room, after = 0): Listener {
     this.stopped.throwIfAborted();
-    const read = (seq: number, limit: number, signal: AbortSignal) => this.history(room, { after: seq, limit }, signal);
-    const l = new Listener(this.#link, room, after, read, (r) => this.#open(r), () => this.#listeners.delete(l));
+    const source: Source = {
+      history: (seq, limit, signal) => this.history(room, { after: seq, limit }, signal),
+      room: () => this.room(room.id),
+      open: () => this.#open(room),
+    };
+    const l = new Listener(this.#link, room, after, source, () => this.#listeners.delete(l));
     this.#listeners.add(l);
     return l;
   }
@@ -406,15 +410,27 @@ export class Client {
     return m;
   }
 
-  /** Tells the others in a room that the user types, or has stopped. It may get lost. */
+  /**
+   * Tells the others in a room that the user types, or has stopped. It may get lost; in rooms that tenants share
+   * nobody is told, since signals never leave a tenant.
+   */
   typing(room: Room, typing: boolean): void {
     this.stopped.throwIfAborted();
+    if (subject.isShared(room)) {
+      return;
+    }
     this.#link.nc.publish(subject.sig(room, this.user), JSON.stringify({ typing }));
   }
 
-  /** Calls fn for each signal in a room, the user's own among them, until the function that it returns is called. */
+  /**
+   * Calls fn for each signal in a room, the user's own among them, until the function that it returns is called.
+   * Rooms that tenants share have none.
+   */
   signals(room: Room, fn: (s: Signal) => void): () => void {
     this.stopped.throwIfAborted();
+    if (subject.isShared(room)) {
+      return () => {};
+    }
     const sub = this.#link.nc.subscribe(subject.sig(room, "*"), {
       callback: (err, m) => {
         const s = err ? undefined : parseSignal(room, m);

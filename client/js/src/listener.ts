@@ -5,7 +5,7 @@ import type { Msg, Subscription } from "@nats-io/nats-core";
 import { ParleyError } from "./errors.js";
 import type { Link, Status } from "./link.js";
 import { Merge } from "./merge.js";
-import { type Message, parseLive } from "./message.js";
+import { type Message, parseLive, strangerOf } from "./message.js";
 import * as subject from "./subject.js";
 import { around, sleep } from "./wait.js";
 
@@ -18,8 +18,15 @@ const readPauseMin = 250; // between reads that fail
 const readPauseMax = 10_000;
 const forbiddenPause = 2_000;
 
-/** Reads messages behind a sequence, oldest first. */
-export type ReadHistory = (after: number, limit: number, signal: AbortSignal) => Promise<{ messages: Message[]; more: boolean }>;
+/** What a listener asks its client for. */
+export interface Source {
+  /** Reads messages behind a sequence, oldest first. */
+  history(after: number, limit: number, signal: AbortSignal): Promise<{ messages: Message[]; more: boolean }>;
+  /** Reads the room as it is now. */
+  room(): Promise<subject.Place>;
+  /** Reconnects with the room in the working set; false where that would change nothing. */
+  open(): boolean;
+}
 
 interface Page {
   breaks: number; // when it was asked
@@ -38,10 +45,9 @@ interface Page {
  * holds nothing back: live delivery does not need the database.
  */
 export class Listener implements AsyncIterable<Message> {
-  readonly room: subject.Place;
+  #room: subject.Place;
   #link: Link;
-  #read: ReadHistory;
-  #open: (room: subject.Place) => boolean;
+  #source: Source;
   #onEnd: () => void;
   #merge: Merge;
 
@@ -50,6 +56,7 @@ export class Listener implements AsyncIterable<Message> {
   #lost = false; // held had no room for one
   #denied = false;
   #opened = false; // the connection was made again to get the room listed
+  #strangers = new Map<string, "met" | "unknown">(); // accounts that #room does not have; unknown: asked for in vain
 
   #epoch = 0; // the connection that history is read for
   #breaks = 0;
@@ -64,11 +71,10 @@ export class Listener implements AsyncIterable<Message> {
   #wake = () => {};
 
   /** @internal */
-  constructor(link: Link, room: subject.Place, after: number, read: ReadHistory, open: (room: subject.Place) => boolean, onEnd: () => void) {
-    this.room = room;
+  constructor(link: Link, room: subject.Place, after: number, source: Source, onEnd: () => void) {
+    this.#room = room;
     this.#link = link;
-    this.#read = read;
-    this.#open = open;
+    this.#source = source;
     this.#onEnd = onEnd;
     this.#merge = new Merge(after);
     this.#subscribe();
@@ -78,6 +84,11 @@ export class Listener implements AsyncIterable<Message> {
       this.#stopped();
     }
     this.#breakUp(link.epoch);
+  }
+
+  /** The room, as it was read last. */
+  get room(): subject.Place {
+    return this.#room;
   }
 
   /** Ends the stream; the loop over it ends without an error. */
@@ -129,13 +140,20 @@ export class Listener implements AsyncIterable<Message> {
 
   #subscribe() {
     this.#denied = false;
-    this.#sub = this.#link.nc.subscribe(subject.live(this.room, "*"), {
+    this.#sub = this.#link.nc.subscribe(subject.live(this.#room), {
       callback: (err, m) => (err ? this.#onDenied() : this.#onMessage(m)),
     });
   }
 
   #onMessage(m: Msg) {
-    const message = parseLive(this.room, m);
+    const stranger = strangerOf(this.#room, m);
+    if (stranger !== undefined && this.#strangers.get(stranger) !== "unknown") {
+      this.#strangers.set(stranger, "met");
+      this.#lost = true; // history has it, and is read when the tenants are known
+      this.#wake();
+      return;
+    }
+    const message = parseLive(this.#room, m);
     if (message === undefined) {
       this.#link.junk++;
       return;
@@ -154,8 +172,8 @@ export class Listener implements AsyncIterable<Message> {
   /** The connection has not got the room: once more with it in the working set. nats.js has ended the subscription. */
   #onDenied() {
     this.#denied = true;
-    if (this.#opened || !this.#open(this.room)) {
-      this.#end(new ParleyError("forbidden", `you may not read room ${this.room.id}`));
+    if (this.#opened || !this.#source.open()) {
+      this.#end(new ParleyError("forbidden", `you may not read room ${this.#room.id}`));
       return;
     }
     this.#opened = true;
@@ -194,8 +212,9 @@ export class Listener implements AsyncIterable<Message> {
     this.#reading = true;
     clearTimeout(this.#timer);
     const breaks = this.#breaks;
-    // 0 would read as absent, which asks for the newest; sequences begin far above 1.
-    this.#read(Math.max(this.#merge.cursor, 1), pageSize, this.#ended.signal)
+    this.#acquaint()
+      // 0 would read as absent, which asks for the newest; sequences begin far above 1.
+      .then(() => this.#source.history(Math.max(this.#merge.cursor, 1), pageSize, this.#ended.signal))
       .catch(async (error: unknown) => {
         if (error instanceof ParleyError && error.code === "forbidden") {
           // A revoked user is refused before he is told why: the notice is on its way.
@@ -209,6 +228,20 @@ export class Listener implements AsyncIterable<Message> {
         this.#page = p;
         this.#wake();
       });
+  }
+
+  /** Asks who takes part, where strangers were met. */
+  async #acquaint() {
+    const met = [...this.#strangers].filter(([, state]) => state === "met");
+    if (met.length > 0) {
+      this.#room = await this.#source.room();
+      for (const [account] of met) {
+        this.#strangers.set(account, "unknown");
+        if (this.#room.tenants?.[account] !== undefined) {
+          this.#strangers.delete(account);
+        }
+      }
+    }
   }
 
   *#apply(p: Page): Generator<Message> {

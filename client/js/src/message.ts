@@ -3,13 +3,13 @@
 import type { Msg } from "@nats-io/nats-core";
 
 import { isCount, isObject, isString, isStrings, type Json, optional, parseObject } from "./json.js";
-import { type Place, senderOf, System } from "./subject.js";
+import { isShared, nameOf, type Place, senderOf, type SharedPlace, sharerOf, System } from "./subject.js";
 
 /** A message that was stored in a room. */
 export interface Message {
   /** Its place in the order of the room; grows, with gaps. */
   seq: number;
-  /** A user id, or System for events. */
+  /** A user id, <user>@<tenant> of another tenant's user, or System for events. */
   sender: string;
   /** When it was stored, by the server's clock. */
   time: Date;
@@ -82,7 +82,40 @@ export interface Event {
  * subject that it was delivered on. Anything else is undefined.
  */
 export function parseLive(place: Place, m: Msg): Message | undefined {
-  const sender = senderOf(place, "live", m.subject);
+  if (!isShared(place)) {
+    return parse(m, senderOf(place, "live", m.subject));
+  }
+  const from = sharerOf(place, m.subject);
+  const by = from && place.tenants[from.account];
+  if (!by || (from.sender === System && by !== place.host)) {
+    return undefined; // the platform speaks under the host's account alone
+  }
+  const out = parse(m, from.sender === System ? System : nameOf(place, from.sender, by));
+  return out && rename(out, place, by);
+}
+
+/** The account of a shared room's message, where the room's tenants, as they are known, don't have it. */
+export function strangerOf(place: Place, m: Msg): string | undefined {
+  const account = isShared(place) ? sharerOf(place, m.subject)?.account : undefined;
+  return account !== undefined && !(account in place.tenants!) ? account : undefined;
+}
+
+/** Puts the names in a message of a user of by's, or in an event of the host's, as the user has them. */
+function rename(m: Message, place: SharedPlace, by: string): Message {
+  const name = (u: string) => nameOf(place, u, by);
+  if (m.mentions) {
+    m.mentions = m.mentions.map(name);
+  }
+  for (const key of ["user", "by"] as const) {
+    const u = m.event?.[key];
+    if (isString(u)) {
+      m.event![key] = name(u);
+    }
+  }
+  return m;
+}
+
+function parse(m: Msg, sender: string | undefined): Message | undefined {
   const seq = Number(single(m, "Nats-Sequence") ?? NaN);
   const time = new Date(single(m, "Nats-Time-Stamp") ?? NaN);
   const known = single(m, "Nats-Stream") !== undefined && single(m, "Nats-Subject") !== undefined;

@@ -1,15 +1,12 @@
 // The operations of the chat API, as chat.api.<user>.<op> takes and answers them.
 
 import type { Message } from "./message.js";
-import type { Class, Kind } from "./subject.js";
+import type { Class, Kind, Place } from "./subject.js";
 
 export type Role = "reader" | "member" | "poster" | "moderator" | "owner";
 
 /** A room as the user sees it. */
-export interface Room {
-  id: string;
-  kind: Kind;
-  class: Class;
+export interface Room extends Place {
   title: string;
   /** Absent: not a member. */
   role?: Role;

@@ -41,29 +41,49 @@ export interface Place {
   id: string;
   kind: Kind;
   class: Class;
+  // Of rooms that tenants share:
+  /** What stands for the room in subjects. */
+  address?: string;
+  /** The user's own tenant. */
+  tenant?: string;
+  /** The room's tenant. */
+  host?: string;
+  /** Whose users post there, by account. */
+  tenants?: Record<string, string>;
 }
+
+/** A room that tenants share. Its messages name the users of other tenants <user>@<tenant>. */
+export type SharedPlace = Required<Place>;
 
 /** Whether v is what the service says of a room that can stand in a subject. */
 export function isPlace(v: unknown): v is Place {
   const p = v as Partial<Place> | null;
   return (
     typeof p === "object" && p !== null && kinds.includes(p.kind ?? "") && classes.includes(p.class ?? "") &&
-    validRoomId(p.id) && (p.kind === "direct") === (pair(p.id) !== undefined)
+    validRoomId(p.id) && (p.kind === "direct") === (pair(p.id) !== undefined) && (p.kind !== "shared" || hasSharers(p))
   );
+}
+
+function hasSharers(p: Partial<Place>): boolean {
+  const tenants = Object.entries(p.tenants ?? {});
+  return [p.address, p.tenant, p.host].every(validId) && tenants.every(([account, t]) => /^A[A-Z2-7]{55}$/.test(account) && validId(t));
+}
+
+/** Whether tenants share a room. */
+export function isShared(p: Place): p is SharedPlace {
+  return p.kind === "shared";
 }
 
 function path(p: Place): string {
   if (!isPlace(p)) {
     throw new ParleyError("invalid", "this is no room that rooms, room, join or direct returned");
   }
-  if (p.kind === "shared") {
-    throw new ParleyError("invalid", `room ${p.id} is shared between tenants, which this client does not support`);
-  }
-  return `${p.class}.${p.kind}.${p.id}`;
+  return isShared(p) ? `shared.${p.address}` : `${p.class}.${p.kind}.${p.id}`;
 }
 
 export const chat = (p: Place, user: string) => `chat.${path(p)}.${user}`;
-export const live = (p: Place, sender: string) => `live.${path(p)}.${sender}`;
+/** Where all senders' messages are delivered. */
+export const live = (p: Place) => `live.${path(p)}.${isShared(p) ? "*.*" : "*"}`;
 export const sig = (p: Place, sender: string) => `sig.${path(p)}.${sender}`;
 export const api = (user: string, op: string) => `chat.api.${user}.${op}`;
 
@@ -85,4 +105,18 @@ export function senderOf(p: Place, prefix: "live" | "sig", subject: string): str
   const two = pair(p.id);
   const fits = sender === System || (two ? two.includes(sender) : validId(sender));
   return subject.startsWith(head) && fits ? sender : undefined;
+}
+
+/** Who speaks in a shared room on a delivery subject of it, and of which account; undefined where nobody could. */
+export function sharerOf(p: SharedPlace, subject: string): { account: string; sender: string } | undefined {
+  const head = `live.${path(p)}.`;
+  const [account, sender, more] = subject.slice(head.length).split(".");
+  const fits = account !== undefined && more === undefined && (sender === System || validId(sender));
+  return subject.startsWith(head) && fits ? { account, sender } : undefined;
+}
+
+/** What the user calls somebody in a shared room whom a user of the tenant by calls u. */
+export function nameOf(p: SharedPlace, u: string, by: string): string {
+  const [id, of = by] = u.split("@");
+  return of === p.tenant ? id! : `${id}@${of}`;
 }

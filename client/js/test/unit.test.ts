@@ -136,6 +136,30 @@ test("a live message is believed with the server's headers once each, and no oth
   }
 });
 
+test("a message of a shared room says whose it is", () => {
+  const account = (c: string) => "A" + c.repeat(55);
+  const hall: Place = {
+    id: "rhall", kind: "shared", class: "std", address: "rhall", tenant: "beta", host: "acme",
+    tenants: { [account("A")]: "acme", [account("B")]: "beta", [account("C")]: "gamma" },
+  };
+  const text = '{"text":"hi","mentions":["zed","alice@acme","zed@beta"]}';
+  const joined = '{"event":"joined","user":"zed@beta","by":"alice"}';
+  const parse = (from: string, body: string) => parseLive(hall, msg(`live.shared.rhall.${from}`, body));
+  const own = parse(`${account("B")}.zed`, text);
+  assert.deepEqual([own?.sender, own?.mentions], ["zed", ["zed", "alice@acme", "zed"]]);
+  const theirs = parse(`${account("A")}.zed`, text);
+  assert.deepEqual([theirs?.sender, theirs?.mentions], ["zed@acme", ["zed@acme", "alice@acme", "zed"]]);
+  assert.equal(parse(`${account("C")}.zed`, text)?.sender, "zed@gamma");
+  assert.deepEqual(parse(`${account("A")}._`, joined)?.event, { event: "joined", user: "zed", by: "alice@acme" });
+  for (const junk of [`${account("B")}._`, `${account("D")}.zed`, "acme.zed", `${account("A")}.zed.x`, `${account("A")}.Zed`]) {
+    assert.equal(parse(junk, junk.endsWith("_") ? joined : text), undefined, junk);
+  }
+  for (const spoilt of [{ host: "A.b" }, { address: "*" }, { tenants: { acme: "acme" } }, { tenant: undefined }]) {
+    assert.equal(isPlace({ ...hall, ...spoilt }), false, JSON.stringify(spoilt));
+  }
+  assert.equal(isPlace(hall), true);
+});
+
 test("history", () => {
   const m = parseStored({ seq: 5, n: 2, sender: "bob", time: "2026-11-22T10:00:00Z", text: "hi", edited: "2026-11-22T10:01:00Z" });
   assert.equal(m?.n, 2);

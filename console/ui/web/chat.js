@@ -57,7 +57,7 @@ async function attempt(fn) {
 async function token() {
   const answer = await fetch(root.dataset.token, { method: "POST" });
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok || !body.token) throw new Error("No token for this user: log in again, or restore him under Users.");
+  if (!answer.ok || !body.token) throw new Error("No token for this user: log in again, or restore them under Users.");
   return body.token;
 }
 
@@ -68,11 +68,16 @@ function drawRooms() {
   $("rooms").replaceChildren(...list.map((r) => {
     const button = make("button", { type: "button", onclick: () => attempt(() => open(r.id)) },
       make("span", { textContent: r.title || r.id }),
-      r.kind === "shared" ? make("span", { className: "tag", textContent: "shared" }) : undefined,
-      r.unread > 0 ? make("span", { className: "badge", textContent: String(r.unread), ariaLabel: `${r.unread} unread` }) : undefined);
+      r.unread > 0 ? make("span", { className: "badge", textContent: String(r.unread), ariaLabel: `${r.unread} unread` }) : undefined,
+      r.kind === "shared" ? make("span", { className: "with", textContent: `shared with ${others(r).join(", ")}` }) : undefined);
     if (room?.id === r.id) button.setAttribute("aria-current", "true");
     return make("li", {}, button);
   }));
+}
+
+/** The other tenants of a shared room. */
+function others(r) {
+  return Object.values(r.tenants).filter((t) => t !== r.tenant);
 }
 
 async function loadRooms() {
