@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -165,6 +167,10 @@ func TestAnEndedShareIsOver(t *testing.T) {
 			}
 		}
 	}()
+	resolver, old := filepath.Join(n.data, "nats", "accounts"), t.TempDir()
+	if err := os.CopyFS(old, os.DirFS(resolver)); err != nil {
+		t.Fatal(err)
+	}
 	n.end("acme")
 	after.Store(true)
 	<-done
@@ -192,7 +198,10 @@ func TestAnEndedShareIsOver(t *testing.T) {
 		t.Errorf("history for the guest's backend: got %d, want 404", a.status)
 	}
 	n.stop()
-	n.start() // what it knew is gone; what the rows say holds
+	if err := errors.Join(os.RemoveAll(resolver), os.CopyFS(resolver, os.DirFS(old))); err != nil {
+		t.Fatal(err)
+	}
+	n.start() // with a folder of before the end: what the rows say holds
 	zed2 := n.peer("beta", "zed")
 	if err := zed2.Publish(n.chat("zed"), []byte(`{"text":"x"}`)); err != nil {
 		t.Fatal(err)

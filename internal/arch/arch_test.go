@@ -66,7 +66,7 @@ var layers = map[string][]string{
 	"internal/bench":    {"client", "internal/app", "internal/cluster", "internal/embedpg", "migrations", "tenant", "tenant/grant", "tenant/subject"},
 
 	// A NATS cluster in one process, for tests and benchmarks alone.
-	"internal/cluster": {"accounts", "accounts/keyring", "authcallout", "tenant", "tenant/pgstore"},
+	"internal/cluster": {"accounts", "accounts/keyring", "authcallout", "chat", "tenant", "tenant/pgstore"},
 }
 
 // examples are programs of their own that show the client, or how to do without it.

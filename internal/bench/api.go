@@ -98,11 +98,11 @@ func (a *api) furnish(ctx context.Context) (tenantOf, error) {
 		return made, err
 	}
 	return made, parallel(users, func(i int) (err error) {
-		if made.tokens[i], err = a.user(ctx, userID(i)); err != nil {
+		if made.tokens[i], err = a.user(ctx, tenantID, userID(i)); err != nil {
 			return err
 		}
 		var creds []byte
-		if err := a.call(ctx, http.MethodPost, userPath(userID(i))+"/creds", nil, &creds); err != nil {
+		if err := a.call(ctx, http.MethodPost, userPath(tenantID, userID(i))+"/creds", nil, &creds); err != nil {
 			return err
 		}
 		made.creds[i] = string(creds)
@@ -110,23 +110,23 @@ func (a *api) furnish(ctx context.Context) (tenantOf, error) {
 	})
 }
 
-func userPath(u tenant.UserID) string { return "/" + tenantID + "/users/" + string(u) }
+func userPath(of tenant.TenantID, u tenant.UserID) string { return "/" + string(of) + "/users/" + string(u) }
 
-// user makes a user and returns a token of an hour.
-func (a *api) user(ctx context.Context, u tenant.UserID) (string, error) {
-	if err := a.call(ctx, http.MethodPut, userPath(u), struct{}{}, nil); err != nil {
+// user makes a user of a tenant and returns a token of an hour.
+func (a *api) user(ctx context.Context, of tenant.TenantID, u tenant.UserID) (string, error) {
+	if err := a.call(ctx, http.MethodPut, userPath(of, u), struct{}{}, nil); err != nil {
 		return "", err
 	}
 	var minted struct{ Token string }
-	err := a.call(ctx, http.MethodPost, userPath(u)+"/tokens", map[string]int{"ttl_seconds": 3600}, &minted)
+	err := a.call(ctx, http.MethodPost, userPath(of, u)+"/tokens", map[string]int{"ttl_seconds": 3600}, &minted)
 	return minted.Token, err
 }
 
-// projected returns when everything that was acknowledged can be read: a read waits for it for
-// 2 s, then says that it is unavailable.
-func (a *api) projected(ctx context.Context) error {
+// projected returns when everything that was acknowledged in a room, <tenant>/rooms/<room>, can be read: a
+// read waits for it for 2 s, then says that it is unavailable.
+func (a *api) projected(ctx context.Context, room string) error {
 	for {
-		err := a.call(ctx, http.MethodGet, "/"+tenantID+"/rooms/"+roomID+"/messages?limit=1", nil, nil)
+		err := a.call(ctx, http.MethodGet, "/"+room+"/messages?limit=1", nil, nil)
 		var refused *statusError
 		if !errors.As(err, &refused) || refused.status != http.StatusServiceUnavailable {
 			return err

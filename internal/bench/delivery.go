@@ -56,7 +56,7 @@ func (b *bench) delivery(ctx context.Context, subscribers int, loads []load) (gr
 			}},
 			{name + "Parley", b.parley, l.n * subscribers, func(ctx context.Context) (outcome, error) {
 				o, err := ours.hear(ctx, l, ours.post)
-				return o, errors.Join(err, ours.acknowledged(ctx, l.n), b.api.projected(ctx))
+				return o, errors.Join(err, ours.acknowledged(ctx, l.n), b.api.projected(ctx, tenantID+"/rooms/"+roomID))
 			}},
 		})
 		if err != nil {

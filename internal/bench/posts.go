@@ -52,11 +52,11 @@ func (b *bench) posts(ctx context.Context, senders, n int) ([]result, error) {
 	each, name := n/senders, fmt.Sprintf("senders: %d, ", senders)
 	return interleave(ctx, b.rounds(), []variant{
 		{name + "raw stream", b.plain, each * senders, func(ctx context.Context) (outcome, error) {
-			return postAll(ctx, raw, each)
+			return postAll(ctx, raw, each, room)
 		}},
 		{name + "Parley", b.parley, each * senders, func(ctx context.Context) (outcome, error) {
-			o, err := postAll(ctx, ours, each)
-			return o, errors.Join(err, b.api.projected(ctx))
+			o, err := postAll(ctx, ours, each, room)
+			return o, errors.Join(err, b.api.projected(ctx, tenantID+"/rooms/"+roomID))
 		}},
 	})
 }
@@ -97,8 +97,8 @@ func closeAll(conns []*nats.Conn) {
 	}
 }
 
-// postAll has each connection post in the room, one post after the other.
-func postAll(ctx context.Context, conns []*nats.Conn, each int) (o outcome, err error) {
+// postAll has each connection post at its user's place, one post after the other.
+func postAll(ctx context.Context, conns []*nats.Conn, each int, place func(tenant.UserID) subject.Post) (o outcome, err error) {
 	took, errs := make([][]time.Duration, len(conns)), make([]error, len(conns))
 	begun := time.Now()
 	var wg sync.WaitGroup
@@ -106,7 +106,7 @@ func postAll(ctx context.Context, conns []*nats.Conn, each int) (o outcome, err 
 		wg.Go(func() {
 			for range each {
 				start := time.Now()
-				if errs[i] = post(ctx, nc, userID(i)); errs[i] != nil {
+				if errs[i] = post(ctx, nc, place(userID(i%users))); errs[i] != nil {
 					return
 				}
 				took[i] = append(took[i], time.Since(start))
@@ -122,10 +122,10 @@ func postAll(ctx context.Context, conns []*nats.Conn, each int) (o outcome, err 
 }
 
 // post posts once and wants the stream's word for it.
-func post(ctx context.Context, nc *nats.Conn, u tenant.UserID) error {
+func post(ctx context.Context, nc *nats.Conn, at subject.Post) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	m := nats.NewMsg(room(u).Chat())
+	m := nats.NewMsg(at.Chat())
 	m.Data = body
 	m.Header.Set("Nats-Msg-Id", rand.Text())
 	reply, err := nc.RequestMsgWithContext(ctx, m)

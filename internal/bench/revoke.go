@@ -33,7 +33,7 @@ func revoke(ctx context.Context, b *bench) error {
 	n := b.count(revocations)
 	tokens := make([]string, n)
 	if err := parallel(n, func(i int) (err error) {
-		tokens[i], err = b.api.user(ctx, victim(i))
+		tokens[i], err = b.api.user(ctx, tenantID, victim(i))
 		return err
 	}); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (b *bench) revokeOne(ctx context.Context, u tenant.UserID, token string) (r
 		TookMS       float64 `json:"took_ms"`
 	}
 	begun := time.Now()
-	if err := b.api.call(ctx, http.MethodPost, userPath(u)+"/revoke", map[string]string{"reason": "bench"}, &answer); err != nil {
+	if err := b.api.call(ctx, http.MethodPost, userPath(tenantID, u)+"/revoke", map[string]string{"reason": "bench"}, &answer); err != nil {
 		return r, err
 	}
 	r.answered = time.Since(begun)

@@ -22,6 +22,90 @@ const (
 
 func guestID(i int) string { return fmt.Sprintf("guest%03d", i) }
 
+const (
+	sharedID      = "plaza"
+	sharedSenders = 16
+	sharedPosts   = 2000 // in a round
+)
+
+// sharedPost measures acknowledged posts into a room that another tenant shares, by the host's users and by the
+// guest's, against posts into a private room.
+func sharedPost(ctx context.Context, b *bench) error {
+	address, guests, err := b.plaza(ctx)
+	if err != nil {
+		return err
+	}
+	each := max(b.count(sharedPosts)/sharedSenders, 1)
+	places := []struct {
+		name   string
+		tokens []string
+		room   string // in the working set
+		place  func(u tenant.UserID) subject.Post
+		of     string // whose room is waited for
+	}{
+		{"private room", b.account.tokens, "den", func(u tenant.UserID) subject.Post {
+			return subject.Post{Class: tenant.Std, Kind: tenant.Private, Room: "den", Sender: string(u)}
+		}, tenantID + "/rooms/den"},
+		{"shared room, the host's users", b.account.tokens, sharedID, inPlaza(address), tenantID + "/rooms/" + sharedID},
+		{"shared room, the guest's users", guests, string(address), inPlaza(address), tenantID + "/rooms/" + sharedID},
+	}
+	var variants []variant
+	for _, p := range places {
+		conns, err := dialAll(sharedSenders, b.parley.NATS, func(i int) nats.Option { return nats.Token(p.tokens[i] + ";rooms=" + p.room) })
+		defer closeAll(conns)
+		if err != nil {
+			return err
+		}
+		variants = append(variants, variant{p.name, b.parley, each * sharedSenders, func(ctx context.Context) (outcome, error) {
+			o, err := postAll(ctx, conns, each, p.place)
+			return o, errors.Join(err, b.api.projected(ctx, p.of))
+		}})
+	}
+	results, err := interleave(ctx, b.rounds(), variants)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "\n## Posts in a shared room\n\n%d bytes with acknowledgement, %d senders with one in flight each; %d rounds.\n", len(body), sharedSenders, b.rounds())
+	tell(b.out, "post", results)
+	return nil
+}
+
+func inPlaza(address tenant.RoomID) func(tenant.UserID) subject.Post {
+	return func(u tenant.UserID) subject.Post {
+		return subject.Post{Kind: tenant.Shared, Room: address, Sender: string(u)}
+	}
+}
+
+// plaza makes a private room and one that a guest shares, with members, and returns tokens of the guest's users.
+func (b *bench) plaza(ctx context.Context) (address tenant.RoomID, tokens []string, err error) {
+	const guest = "plazaguest"
+	limits := map[string]int64{"messages_per_second": spare, "storage_bytes": 1 << 32}
+	if err := b.api.call(ctx, http.MethodPost, "", map[string]any{"id": guest, "limits": limits}, nil); err != nil {
+		return "", nil, err
+	}
+	for id, kind := range map[string]string{"den": "private", sharedID: "shared"} {
+		if err := b.api.call(ctx, http.MethodPost, "/"+tenantID+"/rooms", map[string]string{"id": id, "kind": kind}, nil); err != nil {
+			return "", nil, err
+		}
+	}
+	sh, err := b.share(ctx, map[string]any{"room": sharedID, "guest": guest, "post": true})
+	if err != nil {
+		return "", nil, err
+	}
+	tokens = make([]string, sharedSenders)
+	return sh.Room, tokens, parallel(sharedSenders, func(i int) (err error) {
+		u := string(userID(i))
+		member := map[string]string{"role": "member"}
+		if tokens[i], err = b.api.user(ctx, guest, userID(i)); err != nil {
+			return err
+		}
+		return errors.Join(
+			b.api.call(ctx, http.MethodPut, "/"+tenantID+"/rooms/den/members/"+u, member, nil),
+			b.api.call(ctx, http.MethodPut, "/"+tenantID+"/rooms/"+sharedID+"/members/"+u, member, nil),
+			b.api.call(ctx, http.MethodPut, "/"+guest+"/rooms/"+string(sh.Room)+"/members/"+u, member, nil))
+	})
+}
+
 // shared is what one share took, from the call that offers it.
 type shared struct{ accepted, first time.Duration }
 
@@ -70,7 +154,7 @@ func shares(ctx context.Context, b *bench) error {
 		t.rows = append(t.rows, []string{m.name, millis(percentile(took, 50)), millis(percentile(took, 99)), millis(percentile(took, 100))})
 	}
 	t.print(b.out)
-	return nil
+	return sharedPost(ctx, b)
 }
 
 // shareMuch makes the guests with a user zed each, whose tokens it returns, and shares the host's rooms with them.

@@ -1,6 +1,6 @@
-// Package cluster runs Parley's accounts, callouts and operations on a NATS cluster in one
-// process, for tests and benchmarks of what only a cluster shows. It knows nothing of the chat,
-// and nothing that ships may import it.
+// Package cluster runs Parley's accounts, callouts, operations and, where it is wanted, the chat on a
+// NATS cluster in one process, for tests and benchmarks of what only a cluster shows. Nothing that ships
+// may import it.
 package cluster
 
 import (
@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,12 +25,16 @@ import (
 	"parley/accounts"
 	"parley/accounts/keyring"
 	"parley/authcallout"
+	"parley/chat"
 	"parley/tenant"
 	"parley/tenant/pgstore"
 )
 
 // patience bounds each step of starting.
 const patience = time.Minute
+
+// maxReserved is what JetStream lets streams reserve, which is more than they use.
+const maxReserved = 1 << 50
 
 // authTimeout is the servers' bound on a callout's answer, in seconds.
 const authTimeout = 2
@@ -41,6 +46,7 @@ type Config struct {
 	Nodes    int           // 0: 3
 	Callouts int           // 0: 1; the n-th is connected to the n-th node
 	Log      *slog.Logger  // nil: none
+	Chat     bool          // the servers keep streams, and the chat role runs on the first
 	// Delay runs in a callout between the decision and its answer; nil: nothing does.
 	Delay func()
 }
@@ -106,7 +112,7 @@ func (c *Cluster) startNodes(ctx context.Context, conf Config) error {
 		return err
 	}
 	for i := range conf.Nodes {
-		n, err := c.startNode(fmt.Sprint("n", i), filepath.Join(conf.Dir, fmt.Sprint("n", i)), jwts)
+		n, err := c.startNode(conf, fmt.Sprint("n", i), filepath.Join(conf.Dir, fmt.Sprint("n", i)), jwts)
 		if err != nil {
 			return fmt.Errorf("node %d: %w", i, err)
 		}
@@ -117,11 +123,13 @@ func (c *Cluster) startNodes(ctx context.Context, conf Config) error {
 			return err
 		}
 	}
-	return nil
+	return until(ctx, "the nodes to elect who places streams", func() bool {
+		return !conf.Chat || conf.Nodes == 1 || slices.ContainsFunc(c.Nodes, (*server.Server).JetStreamIsLeader)
+	})
 }
 
 // startNode starts a server as an external one would be configured.
-func (c *Cluster) startNode(name, dir string, jwts map[string]string) (*server.Server, error) {
+func (c *Cluster) startNode(conf Config, name, dir string, jwts map[string]string) (*server.Server, error) {
 	op, err := jwt.DecodeOperatorClaims(c.System.Operator())
 	if err != nil {
 		return nil, err
@@ -146,10 +154,17 @@ func (c *Cluster) startNode(name, dir string, jwts map[string]string) (*server.S
 		ServerName: name, Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, DefaultSentinel: sentinel,
 		TrustedOperators: []*jwt.OperatorClaims{op}, SystemAccount: op.SystemAccount, AccountResolver: resolver,
 		AuthTimeout: authTimeout, MaxControlLine: 32 << 10,
-		Cluster: server.ClusterOpts{Name: "parley", Host: "127.0.0.1", Port: server.RANDOM_PORT},
+		JetStream: conf.Chat, StoreDir: filepath.Join(dir, "jetstream"), JetStreamMaxMemory: maxReserved, JetStreamMaxStore: maxReserved,
+	}
+	if conf.Nodes > 1 {
+		o.Cluster = server.ClusterOpts{Name: "parley", Host: "127.0.0.1", Port: server.RANDOM_PORT}
 	}
 	for _, p := range c.Nodes {
 		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: p.ClusterAddr().String()})
+	}
+	for conf.Chat && len(o.Routes) < conf.Nodes-1 {
+		// Servers that keep streams count their peers by these; where the later ones are they hear from them.
+		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: "127.0.0.1:9"})
 	}
 	n, err := server.NewServer(o)
 	if err != nil {
@@ -200,7 +215,7 @@ func (c *Cluster) startRoles(ctx context.Context, conf Config, keys *keyring.Key
 	if err != nil {
 		return err
 	}
-	if c.Service, err = tenant.NewService(tenant.Config{Store: store, Accounts: c.Accounts, Streams: noStreams{}, Passwords: hasher}); err != nil {
+	if err := c.startService(conf, tenant.Config{Store: store, Accounts: c.Accounts, Streams: noStreams{}, Passwords: hasher}); err != nil {
 		return err
 	}
 	recorder := accounts.NewRecorder(conf.Pool, conf.Log, notices)
@@ -217,6 +232,37 @@ func (c *Cluster) startRoles(ctx context.Context, conf Config, keys *keyring.Key
 	}
 	return nil
 }
+
+// startService makes the operations, with the chat role where it is wanted.
+func (c *Cluster) startService(conf Config, of tenant.Config) (err error) {
+	if !conf.Chat {
+		c.Service, err = tenant.NewService(of)
+		return err
+	}
+	nc, err := c.connect(0, accounts.RoleChat)
+	if err != nil {
+		return err
+	}
+	rooms := &lateRooms{}
+	role, err := chat.New(chat.Config{Conn: nc, Pool: conf.Pool, Rooms: rooms, Logger: conf.Log})
+	if err != nil {
+		return err
+	}
+	of.Streams = role
+	if c.Service, err = tenant.NewService(of); err != nil {
+		return err
+	}
+	rooms.Service = c.Service
+	c.background(func(ctx context.Context) {
+		if err := role.Run(ctx); err != nil {
+			conf.Log.Error("chat", "error", err)
+		}
+	})
+	return nil
+}
+
+// lateRooms closes the ring of service and chat: each asks the other for something.
+type lateRooms struct{ *tenant.Service }
 
 func (c *Cluster) startCallout(node int, conf authcallout.Config) (err error) {
 	if conf.Conn, err = c.connect(node, accounts.RoleCallout); err != nil {
