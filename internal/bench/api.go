@@ -110,7 +110,9 @@ func (a *api) furnish(ctx context.Context) (tenantOf, error) {
 	})
 }
 
-func userPath(of tenant.TenantID, u tenant.UserID) string { return "/" + string(of) + "/users/" + string(u) }
+func userPath(of tenant.TenantID, u tenant.UserID) string {
+	return "/" + string(of) + "/users/" + string(u)
+}
 
 // user makes a user of a tenant and returns a token of an hour.
 func (a *api) user(ctx context.Context, of tenant.TenantID, u tenant.UserID) (string, error) {
