@@ -36,10 +36,10 @@ const (
 	sqlImportDoubles = `SELECT m.message_id FROM unnest($2::text[], $3::text[]) AS p (sender, id)
 		JOIN messages m ON m.room_pk = $1 AND m.sender = p.sender AND m.message_id = p.id`
 	sqlImportRoots = `SELECT message_id, seq FROM messages WHERE room_pk = $1 AND seq < $2 AND message_id = ANY ($3)`
-	sqlImport      = `INSERT INTO messages (room_pk, seq, sender, message_id, at, text, thread, mentions, attachments, data, edited_at, deleted_at, purged)
-		SELECT $1, seq, sender, message_id, at, text, nullif(thread, 0), mentions::text[], attachments::jsonb, data::jsonb, edited_at, deleted_at, true
-		FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[],
-			$11::timestamptz[], $12::timestamptz[]) AS m (seq, sender, message_id, at, text, thread, mentions, attachments, data, edited_at, deleted_at)`
+	sqlImport      = `INSERT INTO messages (room_pk, seq, sender, message_id, at, text, thread, mentions, attachments, data, reactions, edited_at, deleted_at, purged)
+		SELECT $1, seq, sender, message_id, at, text, nullif(thread, 0), mentions::text[], attachments::jsonb, data::jsonb, reactions::jsonb, edited_at, deleted_at, true
+		FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[],
+			$12::timestamptz[], $13::timestamptz[]) AS m (seq, sender, message_id, at, text, thread, mentions, attachments, data, reactions, edited_at, deleted_at)`
 	sqlImportReplies = `UPDATE messages m SET replies = m.replies + c.n
 		FROM (SELECT thread, count(*) AS n FROM unnest($2::bigint[]) AS r (thread) WHERE thread > 0 GROUP BY 1) c
 		WHERE m.room_pk = $1 AND m.seq = c.thread`
@@ -53,7 +53,9 @@ type importLine struct {
 	tenant.Message
 }
 
-func importID(seq uint64) string { return "import-" + strconv.FormatUint(seq, 10) }
+const importPrefix = "import-"
+
+func importID(seq uint64) string { return importPrefix + strconv.FormatUint(seq, 10) }
 
 // lineFaults are what is wrong with lines, by "line 7".
 type lineFaults map[string]string
@@ -147,7 +149,7 @@ func parseLine(text []byte, l *importLine) string {
 		return ""
 	}
 	l.id = importID(l.Seq)
-	l.Time = postgresTime(l.Time)
+	l.Time, l.Reactions = postgresTime(l.Time), nil // of users that may not be here
 	switch {
 	case l.Seq == 0 || l.Seq > maxSequence:
 		return "seq: must be the number of the message where it comes from"
@@ -326,7 +328,7 @@ func insertLines(ctx context.Context, tx pgx.Tx, t tenant.TenantID, room seenRoo
 	seqs, threads := make([]uint64, n), make([]uint64, n)
 	senders, ids, texts := make([]string, n), make([]string, n), make([]string, n)
 	ats, edited, deleted := make([]time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
-	mentions, attachments, datas := make([]*string, n), make([]*string, n), make([]*string, n)
+	mentions, attachments, datas, reactions := make([]*string, n), make([]*string, n), make([]*string, n), make([]*string, n)
 	s := scopeOf(t)
 	var wordPKs []int64
 	var wordSeqs []uint64
@@ -342,7 +344,7 @@ func insertLines(ctx context.Context, tx pgx.Tx, t tenant.TenantID, room seenRoo
 		for j, u := range l.Mentions {
 			users[j] = string(u)
 		}
-		mentions[i], attachments[i] = mentionsArray(users), attachmentsJSON(l.Attachments)
+		mentions[i], attachments[i], reactions[i] = mentionsArray(users), attachmentsJSON(l.Attachments), reactionsJSON(l.Reactions)
 		if len(l.Data) > 0 {
 			data := string(l.Data)
 			datas[i] = &data
@@ -353,7 +355,7 @@ func insertLines(ctx context.Context, tx pgx.Tx, t tenant.TenantID, room seenRoo
 		}
 	}
 	var q pgx.Batch
-	q.Queue(sqlImport, room.pk, seqs, senders, ids, ats, texts, threads, mentions, attachments, datas, edited, deleted)
+	q.Queue(sqlImport, room.pk, seqs, senders, ids, ats, texts, threads, mentions, attachments, datas, reactions, edited, deleted)
 	q.Queue(sqlImportReplies, room.pk, threads)
 	q.Queue(sqlInsertWords, s.number, wordPKs, wordSeqs, wordAts, words)
 	return tx.SendBatch(ctx, &q).Close()

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,16 +23,16 @@ const (
 
 // $1 query, $2 the rooms that may be read, $3 and $4 those that may not be read from their beginning and since when, $5 limit.
 const (
-	sqlSearchRooms = `SELECT r.room_pk, CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END
-		FROM rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = r.tenant_id
-		LEFT JOIN users u ON u.tenant_id = r.tenant_id AND u.user_id = $2
-		WHERE r.tenant_id = $1 AND r.state <> 'deleted' AND ($2 = '' OR u.kind = 'service' AND r.kind <> 'direct'
+	sqlSearchRooms = `SELECT r.room_pk, r.tenant_id, r.id,
+			greatest(r.visible_from, CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END)
+		FROM tenant_rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = r.viewer
+		LEFT JOIN users u ON u.tenant_id = r.viewer AND u.user_id = $2
+		WHERE r.viewer = $1 AND r.state <> 'deleted' AND ($2 = '' OR u.kind = 'service' AND r.kind NOT IN ('direct', 'shared')
 			OR m.state = 'joined' OR r.kind IN ('open', 'announce') AND m.state IS DISTINCT FROM 'banned')`
 	// What is found is read from the newest on, so that it ends early where there is enough.
 	sqlSearchMayRead = ` WHERE words @@ $1::tsquery AND room_pk = ANY ($2::bigint[])
 		AND at >= coalesce(($4::timestamptz[])[array_position($3::bigint[], room_pk)], '-infinity')`
-	sqlSearchMessages = `SELECT r.room_id, ` + sqlMessageColumns + ` FROM hits h
-		JOIN messages m ON m.room_pk = h.room_pk AND m.seq = h.seq JOIN rooms r ON r.room_pk = h.room_pk
+	sqlSearchMessages = `SELECT h.room_pk, ` + sqlMessageColumns + ` FROM hits h JOIN messages m ON m.room_pk = h.room_pk AND m.seq = h.seq
 		ORDER BY h.at DESC, h.seq DESC`
 	sqlSearchNewest = `WITH newest AS (
 			SELECT room_pk, seq, at, words FROM message_words WHERE scope = $6 ORDER BY at DESC LIMIT $7
@@ -66,30 +67,19 @@ func (c *Chat) Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 	return c.search(ctx, t, q)
 }
 
-// A searched is what a search may look in.
+// A searched is what a search may look in: rooms of one host.
 type searched struct {
-	rooms  []int64
-	joined []int64     // those of them that may not be read from their beginning
-	since  []time.Time // when that begins
-	room   seenRoom    // the one that was named
-	host   tenant.TenantID
+	viewer, host tenant.TenantID
+	rooms        []int64
+	joined       []int64                 // those of them that may not be read from their beginning
+	since        []time.Time             // when that begins
+	names        map[int64]tenant.RoomID // of the rooms, for the viewer
 }
 
-// show puts what was found in the names of who looks. Without a named room all is his own tenant's.
-func (in *searched) show(found []tenant.FoundMessage) []tenant.FoundMessage {
-	for i := range found {
-		if in.room.pk != 0 {
-			found[i].Room = in.room.id
-			in.room.show(&found[i].Message)
-		}
-	}
-	return found
-}
-
-func (in *searched) add(room int64, since *time.Time) {
-	in.rooms = append(in.rooms, room)
+func (in *searched) add(pk int64, name tenant.RoomID, since *time.Time) {
+	in.rooms, in.names[pk] = append(in.rooms, pk), name
 	if since != nil {
-		in.joined, in.since = append(in.joined, room), append(in.since, *since)
+		in.joined, in.since = append(in.joined, pk), append(in.since, *since)
 	}
 }
 
@@ -98,10 +88,26 @@ func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 	if err != nil {
 		return nil, err
 	}
-	in, err := c.searchable(ctx, t, q)
-	if err != nil || len(in.rooms) == 0 {
-		return []tenant.FoundMessage{}, err
+	hosts, err := c.searchable(ctx, t, q)
+	all := []tenant.FoundMessage{}
+	for _, in := range hosts {
+		if err == nil {
+			var found []tenant.FoundMessage
+			found, err = c.searchHost(ctx, terms, in, q)
+			all = append(all, found...)
+		}
 	}
+	if err != nil {
+		return nil, err
+	}
+	if len(hosts) > 1 {
+		slices.SortStableFunc(all, func(a, b tenant.FoundMessage) int { return b.Time.Compare(a.Time) })
+	}
+	return all[:min(len(all), q.Limit)], nil
+}
+
+// searchHost searches rooms of one host: each has its own part of the index.
+func (c *Chat) searchHost(ctx context.Context, terms []sought, in *searched, q tenant.SearchQuery) ([]tenant.FoundMessage, error) {
 	s := scopeOf(in.host)
 	plain := s.tsquery(terms, nil)
 	// Twice as many, since not all of them need match to the letter.
@@ -110,19 +116,18 @@ func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 	if q.Room != "" {
 		newest, args[5] = sqlSearchNewestOfRoom, in.rooms[0]
 	}
-	all, err := c.found(ctx, terms, q.Limit, newest, args...)
+	all, err := c.found(ctx, terms, in, q.Limit, newest, args...)
 	if err != nil || len(all) == q.Limit {
-		return in.show(all), err
+		return all, err
 	}
 	if len(in.rooms) <= searchRooms {
 		plain = s.tsquery(terms, in.rooms)
 	}
-	all, err = c.found(ctx, terms, q.Limit, sqlSearchAll, plain, in.rooms, in.joined, in.since, limit, searchHits)
-	return in.show(all), err
+	return c.found(ctx, terms, in, q.Limit, sqlSearchAll, plain, in.rooms, in.joined, in.since, limit, searchHits)
 }
 
-// searchable lists the rooms that may be read.
-func (c *Chat) searchable(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) (searched, error) {
+// searchable lists the rooms that may be read, by their hosts.
+func (c *Chat) searchable(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]*searched, error) {
 	if q.Room != "" {
 		room, err := c.find(ctx, t, q.Room, q.As)
 		if isNotFound(err) || err == nil && q.As != "" && !room.rights.Read {
@@ -131,40 +136,55 @@ func (c *Chat) searchable(ctx context.Context, t tenant.TenantID, q tenant.Searc
 		if err == nil {
 			err = c.caughtUp(ctx, room.stream)
 		}
-		in := searched{room: room, host: room.host}
-		in.add(room.pk, timeOrNil(room.since))
-		return in, err
+		in := newSearched(t, room.host)
+		in.add(room.pk, room.id, timeOrNil(room.since))
+		return []*searched{in}, err
 	}
 	if err := c.allCaughtUp(ctx, t); err != nil {
-		return searched{}, err
+		return nil, err
 	}
-	in := searched{host: t}
 	rows, err := c.pool.Query(ctx, sqlSearchRooms, t, q.As)
 	if err != nil {
-		return searched{}, fromDB(err)
+		return nil, fromDB(err)
 	}
+	var all []*searched
+	byHost := map[tenant.TenantID]*searched{}
 	var pk int64
+	var host tenant.TenantID
+	var name tenant.RoomID
 	var since *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&pk, &since}, func() error {
-		in.add(pk, since)
+	_, err = pgx.ForEachRow(rows, []any{&pk, &host, &name, &since}, func() error {
+		if byHost[host] == nil {
+			byHost[host] = newSearched(t, host)
+			all = append(all, byHost[host])
+		}
+		byHost[host].add(pk, name, since)
 		return nil
 	})
-	return in, fromDB(err)
+	return all, fromDB(err)
 }
 
-// found reads the messages of hits and marks what was looked for.
-func (c *Chat) found(ctx context.Context, terms []sought, limit int, sql string, args ...any) ([]tenant.FoundMessage, error) {
+func newSearched(viewer, host tenant.TenantID) *searched {
+	return &searched{viewer: viewer, host: host, names: map[int64]tenant.RoomID{}}
+}
+
+// found reads the messages of hits, with the names that the viewer has, and marks what was looked for.
+func (c *Chat) found(ctx context.Context, terms []sought, in *searched, limit int, sql string, args ...any) ([]tenant.FoundMessage, error) {
 	rows, err := c.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", fromDB(err))
 	}
 	defer rows.Close()
 	found := []tenant.FoundMessage{}
+	as := seenRoom{viewer: in.viewer, host: in.host}
 	for rows.Next() && len(found) < limit {
 		var m tenant.FoundMessage
-		if m.Message, _, err = scanMessage(withRoom{rows, &m.Room}); err != nil {
+		var pk int64
+		if m.Message, _, err = scanMessage(withRoom{rows, &pk}); err != nil {
 			return nil, fmt.Errorf("search: %w", fromDB(err))
 		}
+		m.Room = in.names[pk]
+		as.show(&m.Message)
 		if hits, ok := matches(terms, m.Text); ok {
 			m.Highlights = excerpt(m.Text, hits)
 			found = append(found, m)
@@ -176,7 +196,7 @@ func (c *Chat) found(ctx context.Context, terms []sought, limit int, sql string,
 // withRoom scans a room before the columns of a message.
 type withRoom struct {
 	pgx.Rows
-	room *tenant.RoomID
+	room *int64
 }
 
 func (w withRoom) Scan(to ...any) error { return w.Rows.Scan(append([]any{w.room}, to...)...) }

@@ -25,6 +25,7 @@ type newShare struct {
 		Guest   string    `json:"guest" doc:"The id of the tenant that it is offered to"`
 		Post    bool      `json:"post,omitempty" doc:"Whether the guest's users may post; they read in any case"`
 		History string    `json:"history,omitempty" doc:"What the guest's users read of before: all, or share (by default), which is from the acceptance on"`
+		Keep    bool      `json:"keep_copy,omitempty" doc:"Whether the guest keeps a frozen copy of what its users could read, when the share ends"`
 		Until   time.Time `json:"until,omitempty" doc:"When the share ends by itself"`
 	} `nameHint:"NewShare"`
 }
@@ -44,7 +45,7 @@ func answerShare(s tenant.Share, err error) (*oneShare, error) {
 func (c *console) offerShare(ctx context.Context, in *newShare) (*oneShare, error) {
 	call, b := callOf(ctx), in.Body
 	return answerShare(c.service.OfferShare(ctx, call.actor, call.tenant, tenant.NewShare{
-		Room: b.Room, Service: b.Service, Guest: b.Guest, Post: b.Post, History: b.History, Until: b.Until,
+		Room: b.Room, Service: b.Service, Guest: b.Guest, Post: b.Post, History: b.History, Keep: b.Keep, Until: b.Until,
 	}))
 }
 

@@ -11,24 +11,51 @@ import (
 
 var yesNoPost = []ui.Option{{Value: "", Label: "read only"}, {Value: "yes", Label: "read and post"}}
 
-func (q *request) offerForm() ui.Form {
-	return ui.Form{Action: q.base() + "/shares", Submit: "Offer the room", Once: newOnce(), Fields: []ui.Field{
-		{Name: "room", Label: "Room", Value: q.URL.Query().Get("room"), Autocomplete: "off", Hint: "The id of a room of yours of the kind shared."},
-		{Name: "guest", Label: "Tenant", Autocomplete: "off", Hint: "The other tenant's id. Its admins see the offer and accept or decline it."},
-		{Name: "post", Label: "Its users may", Options: yesNoPost},
-		{Name: "history", Label: "They read", Value: string(tenant.ShareSince), Options: []ui.Option{
-			{Value: string(tenant.ShareSince), Label: "what is posted from the acceptance on"},
-			{Value: string(tenant.ShareAll), Label: "everything, from the beginning"},
+var (
+	guestField = ui.Field{Name: "guest", Label: "Tenant", Autocomplete: "off", Hint: "The other tenant's id. Its admins see the offer and accept or decline it."}
+	untilField = ui.Field{Name: "until", Label: "Ends on", Type: "date", Optional: true, Hint: "At the beginning of this day, in UTC. Empty: when one of you ends it."}
+)
+
+// offerForms are the two forms of an offer; one of them may come back with what is wrong, and is open then.
+type offerForms struct {
+	room, service ui.Form
+	open          string // the first field of the one that is open
+}
+
+func (q *request) offerForms() offerForms {
+	path := q.base() + "/shares"
+	forms := offerForms{
+		room: ui.Form{Action: path, Submit: "Offer the room", Once: newOnce(), Fields: []ui.Field{
+			{Name: "room", Label: "Room", Value: q.URL.Query().Get("room"), Autocomplete: "off", Hint: "The id of a room of yours of the kind shared."},
+			guestField,
+			{Name: "post", Label: "Its users may", Options: yesNoPost},
+			{Name: "history", Label: "They read", Value: string(tenant.ShareSince), Options: []ui.Option{
+				{Value: string(tenant.ShareSince), Label: "what is posted from the acceptance on"},
+				{Value: string(tenant.ShareAll), Label: "everything, from the beginning"},
+			}},
+			{Name: "keep_copy", Label: "When it ends, they keep", Options: []ui.Option{
+				{Value: "", Label: "nothing"}, {Value: "yes", Label: "a frozen copy of what they could read"},
+			}},
+			untilField,
 		}},
-		{Name: "until", Label: "Ends on", Type: "date", Optional: true, Hint: "At the beginning of this day, in UTC. Empty: when one of you ends it."},
-	}}
+		service: ui.Form{Action: path, Submit: "Offer the service", Once: newOnce(), Fields: []ui.Field{
+			{Name: "service", Label: "Service", Autocomplete: "off", Hint: "The name on which your backends answer: helper, for svc.helper."},
+			guestField,
+			untilField,
+		}},
+	}
+	for i := range forms.service.Fields {
+		forms.service.Fields[i].ID = "-service" // both forms stand on one page
+	}
+	if q.URL.Query().Has("room") {
+		forms.open = "room"
+	}
+	return forms
 }
 
-func (w *web) showShares(q *request) (ui.View, error) {
-	return w.sharesView(q, q.offerForm(), q.URL.Query().Has("room"))
-}
+func (w *web) showShares(q *request) (ui.View, error) { return w.sharesView(q, q.offerForms()) }
 
-func (w *web) sharesView(q *request, form ui.Form, open bool) (ui.View, error) {
+func (w *web) sharesView(q *request, forms offerForms) (ui.View, error) {
 	l := q.listing()
 	l.path = q.base() + "/shares"
 	items, pager, err := rows(q.Context(), l, func(s tenant.Share) string { return s.ID },
@@ -39,8 +66,8 @@ func (w *web) sharesView(q *request, form ui.Form, open bool) (ui.View, error) {
 		return nil, err
 	}
 	v := &ui.Shares{
-		Page: ui.Page{Title: "Shared rooms", Area: "shares"}, ID: string(q.tenant), Search: l.search("Tenant or title"), Pager: pager,
-		Offer: form, May: q.may(tenant.ScopeAdmin), Open: open, Rooms: q.base() + "/rooms",
+		Page: ui.Page{Title: "Shares", Area: "shares"}, ID: string(q.tenant), Search: l.search("Tenant or title"), Pager: pager,
+		Offer: forms.room, Service: forms.service, May: q.may(tenant.ScopeAdmin), Open: forms.open, Rooms: q.base() + "/rooms",
 	}
 	slices.SortStableFunc(items, func(a, b tenant.Share) int { return cmp.Compare(q.urgency(a), q.urgency(b)) })
 	for _, s := range items {
@@ -92,20 +119,32 @@ func (q *request) day(name string) (time.Time, error) {
 	return at, nil
 }
 
+// offers reports whether the form of an offer was of this.
+func (q *request) offers(what string) bool { return q.ParseForm() == nil && q.PostForm.Has(what) }
+
 func (w *web) doOffer(q *request) (outcome, error) {
-	form := q.offerForm()
-	again := func() (ui.View, error) { return w.sharesView(q, form, true) }
+	forms := q.offerForms()
+	form, what := &forms.room, "room"
+	if q.offers("service") {
+		form, what = &forms.service, "service"
+	}
+	forms.open = what
+	again := func() (ui.View, error) { return w.sharesView(q, forms) }
 	until, err := q.day("until")
+	if err == nil && q.typed(what) == "" { // the domain would ask for either
+		err = tenant.Invalid(what, "must be given")
+	}
 	if err != nil {
-		return q.correct(&form, err, again)
+		return q.correct(form, err, again)
 	}
 	s, err := w.c.service.OfferShare(q.Context(), q.actor(), q.tenant, tenant.NewShare{
-		Room: q.typed("room"), Guest: q.typed("guest"), Post: q.typed("post") == "yes", History: q.typed("history"), Until: until,
+		Room: q.typed("room"), Service: q.typed("service"), Guest: q.typed("guest"), Post: q.typed("post") == "yes",
+		History: q.typed("history"), Keep: q.typed("keep_copy") == "yes", Until: until,
 	})
 	if err != nil {
-		return q.correct(&form, err, again)
+		return q.correct(form, err, again)
 	}
-	return to(q.base()+"/shares/"+s.ID, "The room is offered to %s. Its users come in when an admin there accepts.", s.Guest), nil
+	return to(q.base()+"/shares/"+s.ID, "The %s is offered to %s. It is open to its users when an admin there accepts.", what, s.Guest), nil
 }
 
 // shareForms are the forms of a share's page; one of them may come back with what is wrong.
@@ -114,19 +153,20 @@ type shareForms struct{ accept, rename, change ui.Form }
 func (q *request) shareForms(s tenant.Share) shareForms {
 	path := q.base() + "/shares/" + s.ID
 	name := ui.Field{Name: "title", Label: "Your name for it", Value: s.Title, Optional: true, Autocomplete: "off", Hint: "As your users see it. Empty: as the host calls it."}
-	post, until := "", ""
+	post := ""
 	if s.Post {
 		post = "yes"
 	}
+	ends := untilField
 	if !s.Until.IsZero() {
-		until = s.Until.Format(time.DateOnly)
+		ends.Value = s.Until.Format(time.DateOnly)
 	}
 	forms := shareForms{
 		accept: ui.Form{Action: path + "/accept", Submit: "Accept", Fields: []ui.Field{name}},
 		rename: ui.Form{Action: path + "/title", Submit: "Change", Fields: []ui.Field{name}},
 		change: ui.Form{Action: path + "/change", Submit: "Change", Fields: []ui.Field{
 			{Name: "post", Label: "Its users may", Value: post, Options: yesNoPost},
-			{Name: "until", Label: "Ends on", Type: "date", Value: until, Optional: true, Hint: "At the beginning of this day, in UTC. Empty: when one of you ends it."},
+			ends,
 		}},
 	}
 	if s.Service != "" {
@@ -156,12 +196,15 @@ func (w *web) shareView(q *request, s tenant.Share, forms shareForms) (ui.View, 
 	row := q.shareRow(s)
 	v := &ui.Share{
 		Page: ui.Page{Title: row.Title, Area: "shares"}, List: q.base() + "/shares", Row: row, Room: q.base() + "/rooms/" + string(s.HostRoom),
-		Host: string(s.Host), Guest: string(s.Guest), Everything: s.History == tenant.ShareAll,
+		Host: string(s.Host), Guest: string(s.Guest), Everything: s.History == tenant.ShareAll, Keeps: s.KeepCopy,
 		OfferedAt: s.OfferedAt, OfferedBy: s.OfferedBy, AcceptedAt: s.AcceptedAt, AcceptedBy: s.AcceptedBy,
 		EndedAt: s.EndedAt, EndedBy: s.EndedBy, ExpiresAt: s.ExpiresAt,
 	}
 	if !row.Out {
 		v.Room = q.base() + "/rooms/" + string(s.Room)
+	}
+	if s.Copy != "" && !row.Out {
+		v.Copy = q.base() + "/rooms/" + string(s.Copy)
 	}
 	if !q.may(tenant.ScopeAdmin) {
 		return v, nil

@@ -37,6 +37,17 @@ func TestARoomIsSharedThroughPages(t *testing.T) {
 	if got := s.surfer().get(theirs); got.status != http.StatusSeeOther {
 		t.Errorf("nobody at the share: got %d, want a redirect to the login", got.status)
 	}
+
+	host.shows("an offer of no service", host.post("/t/acme/shares", "service", "", "guest", "other"), http.StatusUnprocessableEntity, "Must be given", "Offer the service")
+	offered = host.post("/t/acme/shares", "service", "helper", "guest", "other")
+	host.shows("the offer of a service", host.goes("offer", offered, offered.header.Get("Location")), http.StatusOK, "<h1>helper</h1>", "Your service")
+	guest.shows("the list of the guest", guest.get("/t/other/shares"), http.StatusOK, "helper", "service", "waits for your answer")
+	again := host.post("/t/acme/shares", "room", "deal", "guest", "other", "keep_copy", "yes")
+	host.shows("an offer with a copy", host.goes("offer again", again, again.header.Get("Location")), http.StatusOK, "they keep a frozen copy")
+	kept := strings.Replace(again.header.Get("Location"), "acme", "other", 1)
+	guest.goes("accept again", guest.post(kept+"/accept", "title", "The deal"), kept)
+	host.goes("end again", host.post(again.header.Get("Location")+"/end"), "/t/acme/shares")
+	guest.shows("the share that left a copy", guest.get(kept), http.StatusOK, "The copy of what your users could read")
 	third := s.owner("third")
 	if got := third.get("/t/third/shares/" + id); got.status != http.StatusNotFound {
 		t.Errorf("a third tenant at the share: got %d, want 404", got.status)

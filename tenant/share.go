@@ -18,6 +18,8 @@ type Share struct {
 	Title      string       `json:"title"`             // the room's or the service's, or the guest's own
 	Post       bool         `json:"post"`              // the guest's users may post
 	History    ShareHistory `json:"history,omitempty"` // what the guest's users read of before
+	KeepCopy   bool         `json:"keep_copy"`         // of a room: when the share ends, the guest keeps a frozen copy
+	Copy       RoomID       `json:"copy,omitempty"`    // that room of the guest's, once the share has ended
 	Status     ShareStatus  `json:"status"`
 	OfferedAt  time.Time    `json:"offered_at"`
 	OfferedBy  string       `json:"offered_by"`
@@ -59,6 +61,7 @@ type NewShare struct {
 	Guest   string    // id of the tenant
 	Post    bool      // else its users read
 	History string    // all, or share (the default)
+	Keep    bool      // the guest keeps a frozen copy when the share ends
 	Until   time.Time // when the share ends by itself; zero: never
 }
 
@@ -111,10 +114,14 @@ func (n NewShare) parseService(f faults) {
 	f.check(n.Room == "", "room", "a share is of a room or of a service; leave one out")
 	f.check(!n.Post, "post", "nobody posts in a service; leave it out")
 	f.check(n.History == "", "history", "a service has none; leave it out")
+	f.check(!n.Keep, "keep_copy", "nothing of a service can be kept; leave it out")
 }
 
 // newAddress is a room's name in the whole system: nobody can guess it, and nothing of the host is in it.
 func newAddress() string { return "r" + strings.ToLower(rand.Text()) }
+
+// copyID is the guest's room with the frozen copy of what was shared.
+func copyID(share string) RoomID { return RoomID("copy-" + share) }
 
 func newShareID() string { return strings.ToLower(rand.Text()) }
 

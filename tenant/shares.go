@@ -17,7 +17,7 @@ func (s *Service) OfferShare(ctx context.Context, a Actor, t TenantID, n NewShar
 		return Share{}, err
 	}
 	sh := Share{
-		ID: newShareID(), Host: t, Guest: guest, Service: n.Service, Title: n.Service, Post: n.Post, History: history, Status: ShareOffered,
+		ID: newShareID(), Host: t, Guest: guest, Service: n.Service, Title: n.Service, Post: n.Post, History: history, KeepCopy: n.Keep, Status: ShareOffered,
 		OfferedAt: now, OfferedBy: a.String(), ExpiresAt: earliest(now.Add(offerLife), n.Until), Until: n.Until,
 	}
 	err = s.write(ctx, a, t, func(tx Tx, _ Tenant) error {
@@ -233,8 +233,41 @@ func (s *Service) ExpireShare(ctx context.Context, j ExpireShare) error {
 }
 
 func endShare(ctx context.Context, tx Tx, sh *Share, status ShareStatus, by string, now time.Time) (lost []Member, err error) {
+	accepted := sh.Status == ShareAccepted
 	sh.Status, sh.EndedAt, sh.EndedBy = status, now, by
-	return tx.DeleteGuests(ctx, sh.Host, sh.HostRoom, sh.Guest)
+	lost, err = tx.DeleteGuests(ctx, sh.Host, sh.HostRoom, sh.Guest)
+	if err != nil || !accepted || !sh.KeepCopy {
+		return lost, err
+	}
+	return lost, keepCopy(ctx, tx, *sh, lost)
+}
+
+// keepCopy makes the guest's room for the frozen copy, which a job fills. Those who were in the shared room read it,
+// from where they could: it is the guest's own room from then on.
+func keepCopy(ctx context.Context, tx Tx, sh Share, lost []Member) error {
+	shared, err := tx.SharedRoom(ctx, sh.Host, sh.HostRoom)
+	if err != nil {
+		return err
+	}
+	room := Room{
+		Tenant: sh.Guest, ID: copyID(sh.ID), Kind: Private, Class: Keep, Title: sh.Title, State: RoomArchived, History: shared.History,
+		CreatedAt: sh.EndedAt,
+	}
+	if err := tx.InsertRoom(ctx, room); err != nil {
+		return err
+	}
+	for _, m := range lost {
+		if m.State != Joined {
+			continue
+		}
+		if err := tx.PutMember(ctx, sh.Guest, Member{Room: room.ID, User: m.User, Role: RoleReader, State: Joined, JoinedAt: m.JoinedAt}); err != nil {
+			return err
+		}
+	}
+	if err := tx.Enqueue(ctx, EnsureStream{sh.Guest, Keep}, time.Time{}); err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, CopyShare{sh.ID}, time.Time{})
 }
 
 // shareEnded makes an end take effect, and tells those who are out.
@@ -383,6 +416,9 @@ func (s *Service) Shares(ctx context.Context, a Actor, t TenantID, p Page) ([]Sh
 func (s Share) seen(now time.Time) Share {
 	if s.lapsed(now) {
 		s.Status = ShareExpired
+	}
+	if s.KeepCopy && !s.AcceptedAt.IsZero() && !s.EndedAt.IsZero() {
+		s.Copy = copyID(s.ID)
 	}
 	return s
 }

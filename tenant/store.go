@@ -208,6 +208,10 @@ type (
 	ExpireShare struct {
 		Share string `json:"share"`
 	}
+	// CopyShare fills the frozen copy that a guest keeps of a share that has ended.
+	CopyShare struct {
+		Share string `json:"share"`
+	}
 	// DropHeld removes the copies that no hold covers any more.
 	DropHeld struct {
 		Tenant TenantID `json:"tenant"`
@@ -237,6 +241,7 @@ func (EndMutes) Kind() string      { return "end_mutes" }
 func (PublishEvents) Kind() string { return "publish_events" }
 func (SettleShare) Kind() string   { return "settle_share" }
 func (ExpireShare) Kind() string   { return "expire_share" }
+func (CopyShare) Kind() string     { return "copy_share" }
 func (DropHeld) Kind() string      { return "drop_held" }
 func (ErasePerson) Kind() string   { return "erase_person" }
 func (DropTenant) Kind() string    { return "drop_tenant" }

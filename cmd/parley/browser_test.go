@@ -365,7 +365,7 @@ func TestARoomIsSharedInTheBrowser(t *testing.T) {
 	w.must(w.find("[name=kind]").Select([]string{`[value="shared"]`}, true, rod.SelectorTypeCSSSector))
 	w.send("details.more button[type=submit]")
 	w.must(w.click("a[role=button]", "Share this room"))
-	w.says("h1", "Shared rooms")
+	w.says("h1", "Shares")
 	w.fill("guest", "other")
 	w.must(w.find("[name=post]").Select([]string{`[value="yes"]`}, true, rod.SelectorTypeCSSSector))
 	w.send("details.more button[type=submit]")

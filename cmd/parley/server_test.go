@@ -334,8 +334,12 @@ func (p *peer) tryPost(subject, text, id string, wait time.Duration) (puback, er
 	if err != nil {
 		return puback{}, err
 	}
+	return p.tryBody(subject, string(body), id, wait)
+}
+
+func (p *peer) tryBody(subject, body, id string, wait time.Duration) (puback, error) {
 	m := nats.NewMsg(subject)
-	m.Data = body
+	m.Data = []byte(body)
 	if id == "" {
 		id = nats.NewInbox()
 	}

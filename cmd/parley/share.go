@@ -53,6 +53,12 @@ func (s shareAnswer) print(w io.Writer) {
 	if !h.EndedAt.IsZero() {
 		fmt.Fprintf(w, "ended    %s by %s\n", h.EndedAt.Format(time.RFC3339), h.EndedBy)
 	}
+	if h.KeepCopy && h.EndedAt.IsZero() {
+		fmt.Fprintf(w, "after it the guest keeps a copy\n")
+	}
+	if h.Copy != "" {
+		fmt.Fprintf(w, "copy     %s, a room of %s\n", h.Copy, h.Guest)
+	}
 }
 
 func may(s tenant.Share) string {
@@ -85,6 +91,7 @@ type shareOfferCmd struct {
 	Service bool          `help:"Offer a service, which backends of the tenant answer on svc.<name>.>."`
 	Post    bool          `help:"The guest's users may post; else they read."`
 	History string        `help:"What the guest's users read of before: all, or share (from the acceptance on; the default)."`
+	Keep    bool          `name:"keep-copy" help:"The guest keeps a frozen copy of what its users could read, when the share ends."`
 	For     time.Duration `help:"How long the share lasts, as 720h; for ever when not given."`
 	apiFlags
 }
@@ -94,7 +101,7 @@ func (c *shareOfferCmd) Run(ctx context.Context, std streams) error {
 	if c.Service {
 		kind = "service"
 	}
-	body := map[string]any{kind: c.What, "guest": c.Guest, "post": c.Post, "history": c.History}
+	body := map[string]any{kind: c.What, "guest": c.Guest, "post": c.Post, "history": c.History, "keep_copy": c.Keep}
 	if c.For > 0 {
 		body["until"] = time.Now().Add(c.For).UTC()
 	}

@@ -5,14 +5,14 @@ import "time"
 // Shares lists the offers and shares of a tenant, in and out.
 type Shares struct {
 	Page
-	ID     string
-	Rooms  string // where rooms are made
-	Search Search
-	Rows   []ShareRow // what waits for an answer first
-	Pager  Pager
-	Offer  Form
-	Open   bool
-	May    bool
+	ID             string
+	Rooms          string // where rooms are made
+	Search         Search
+	Rows           []ShareRow // what waits for an answer first
+	Pager          Pager
+	Offer, Service Form
+	Open           string // "room" or "service": which form
+	May            bool
 }
 
 // A ShareRow is one share as one of its two tenants sees it.
@@ -31,7 +31,9 @@ type Share struct {
 	List, Room             string
 	Row                    ShareRow
 	Host, Guest            string
-	Everything             bool // the guest reads what was said before too
+	Everything             bool   // the guest reads what was said before too
+	Keeps                  bool   // the guest keeps a frozen copy
+	Copy                   string // where the guest has it
 	OfferedAt, AcceptedAt  time.Time
 	OfferedBy, AcceptedBy  string
 	EndedAt, ExpiresAt     time.Time

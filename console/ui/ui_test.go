@@ -60,9 +60,9 @@ var samples = []View{
 		Messages: []MessageRow{{Seq: 1, Sender: hostile, Text: hostile, At: noon, Edited: noon, Replies: 2, Reactions: []string{hostile}, Actions: []Button{button}}, {Event: hostile}, {Deleted: true}, {Link: "/m", Parts: []TextPart{{hostile, true}, {hostile, false}}}},
 	},
 	&Reports{Page: frame, Base: "/t/acme", Search: search, Pager: pager, Rows: []ReportRow{{noon, hostile, "/r", "/m", hostile, hostile, hostile, &button}}},
-	&Shares{Page: frame, ID: "acme", Rooms: "/r", Search: search, Pager: pager, Offer: form, Open: true, May: true, Rows: []ShareRow{share, {Status: "offered", Service: hostile, Out: true}}},
+	&Shares{Page: frame, ID: "acme", Rooms: "/r", Search: search, Pager: pager, Offer: form, Service: form, Open: "service", May: true, Rows: []ShareRow{share, {Status: "offered", Service: hostile, Out: true}}},
 	&Share{
-		Page: frame, List: "/l", Room: "/r", Row: share, Host: hostile, Guest: hostile, Everything: true, OfferedAt: noon, OfferedBy: hostile, AcceptedAt: noon, AcceptedBy: hostile,
+		Page: frame, List: "/l", Room: "/r", Row: share, Host: hostile, Guest: hostile, Everything: true, Keeps: true, Copy: "/c", OfferedAt: noon, OfferedBy: hostile, AcceptedAt: noon, AcceptedBy: hostile,
 		EndedAt: noon, EndedBy: hostile, ExpiresAt: noon, Accept: &form, Rename: &form, Change: &form, Decline: &button, End: &button,
 	},
 	&Users{Page: frame, ID: "acme", Search: search, Pager: pager, New: form, Open: true, May: true, Rows: []UserRow{{"/u", hostile, hostile, hostile, hostile}}},

@@ -39,6 +39,7 @@ func (a *app) startJobs(ctx context.Context) error {
 		work(workers, a.service.SettleShare),
 		work(workers, a.service.ExpireShare),
 		work(workers, func(ctx context.Context, j tenant.DropHeld) error { return a.store.DropHeld(ctx, j.Tenant) }),
+		work(workers, a.copyShare),
 		work(workers, a.erasePerson),
 		work(workers, a.dropTenant),
 	} {
@@ -93,10 +94,25 @@ func (a *app) erasePerson(ctx context.Context, j tenant.ErasePerson) error {
 	return err
 }
 
+// copyShare goes on until the copy is whole.
+func (a *app) copyShare(ctx context.Context, j tenant.CopyShare) error {
+	done, err := a.chat.CopyShare(ctx, j.Share)
+	if err == nil && !done {
+		return river.JobSnooze(0)
+	}
+	return err
+}
+
+var errCopying = errors.New("copies that guests keep of its rooms are not whole yet")
+
 // dropTenant takes away what a deleted tenant had, the records last: while they are there, this runs again.
 func (a *app) dropTenant(ctx context.Context, j tenant.DropTenant) error {
 	if err := a.accounts.DropAccount(ctx, j.Account); err != nil {
 		return err
+	}
+	// What guests keep of its rooms goes with these.
+	if done, err := a.chat.CopyShares(ctx, j.Tenant); err != nil || !done {
+		return errors.Join(err, errCopying)
 	}
 	if err := a.chat.DropStreams(ctx, tenant.Tenant{ID: j.Tenant, Account: j.Account}); err != nil {
 		return err

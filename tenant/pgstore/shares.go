@@ -12,7 +12,7 @@ import (
 const sqlShareColumns = `
 SELECT s.share_id, coalesce(r.address, ''), coalesce(r.room_id, ''), s.service, s.host, s.guest,
   CASE WHEN s.title = '' THEN coalesce(r.title, s.service) ELSE s.title END,
-  s.post, s.history, s.status, s.offered_at, s.offered_by, s.expires_at, s.until, s.accepted_at, s.accepted_by, s.ended_at, s.ended_by
+  s.post, s.history, s.keep_copy, s.status, s.offered_at, s.offered_by, s.expires_at, s.until, s.accepted_at, s.accepted_by, s.ended_at, s.ended_by
 FROM shares s LEFT JOIN rooms r ON r.room_pk = s.room_pk`
 
 const sqlShare = sqlShareColumns + ` WHERE s.share_id = $1`
@@ -60,12 +60,12 @@ func (s *Store) Shares(ctx context.Context, t tenant.TenantID, p tenant.Page) ([
 }
 
 const sqlInsertShare = `
-INSERT INTO shares (share_id, room_pk, service, host, guest, post, history, status, offered_at, offered_by, expires_at, until)
-VALUES ($1, (SELECT room_pk FROM rooms WHERE tenant_id = $2 AND room_id = $3), $4, $2, $5, $6, $7, $8, $9, $10, $11, $12)`
+INSERT INTO shares (share_id, room_pk, service, host, guest, post, history, keep_copy, status, offered_at, offered_by, expires_at, until)
+VALUES ($1, (SELECT room_pk FROM rooms WHERE tenant_id = $2 AND room_id = $3), $4, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 
 // InsertShare adds an offer.
 func (x tx) InsertShare(ctx context.Context, s tenant.Share) error {
-	err := mustChange(ctx, x.q, sqlInsertShare, s.ID, s.Host, s.HostRoom, s.Service, s.Guest, s.Post, s.History, s.Status,
+	err := mustChange(ctx, x.q, sqlInsertShare, s.ID, s.Host, s.HostRoom, s.Service, s.Guest, s.Post, s.History, s.KeepCopy, s.Status,
 		s.OfferedAt, s.OfferedBy, timeOrNull(s.ExpiresAt), timeOrNull(s.Until))
 	return wrap(err, "insert", "share", string(s.Host), s.ID)
 }
@@ -159,7 +159,7 @@ func (x tx) sharedClass(ctx context.Context, host tenant.TenantID) (tenant.Class
 
 func scanShare(row pgx.CollectableRow) (s tenant.Share, err error) {
 	var expires, until, accepted, ended *time.Time
-	err = row.Scan(&s.ID, &s.Room, &s.HostRoom, &s.Service, &s.Host, &s.Guest, &s.Title, &s.Post, &s.History, &s.Status,
+	err = row.Scan(&s.ID, &s.Room, &s.HostRoom, &s.Service, &s.Host, &s.Guest, &s.Title, &s.Post, &s.History, &s.KeepCopy, &s.Status,
 		&s.OfferedAt, &s.OfferedBy, &expires, &until, &accepted, &s.AcceptedBy, &ended, &s.EndedBy)
 	s.OfferedAt = s.OfferedAt.UTC()
 	s.ExpiresAt, s.Until, s.AcceptedAt, s.EndedAt = timeOf(expires), timeOf(until), timeOf(accepted), timeOf(ended)
