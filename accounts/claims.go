@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 
 	"parley/tenant"
+	"parley/tenant/grant"
 	"parley/tenant/subject"
 )
 
@@ -60,7 +61,8 @@ type tenantFacts struct {
 	Status  tenant.Status
 	Signing []string
 	Closed  []closedPost    // newest first, blocked pairs behind all others
-	Revoked []string        // nkeys of credentials that the servers would let in by themselves
+	Scoped  []scopedKey     // of the tenant, in the order of their ids
+	Revoked []string        // nkeys that the servers would let in by themselves
 	Shared  []sharedRoom    // in the order of their addresses
 	Asked   []sharedService // of other tenants, in the order of their shares
 }
@@ -143,9 +145,31 @@ func tenantClaims(f tenantFacts, platform string) *jwt.AccountClaims {
 		Name: "services", Subject: subject.ServicesExport, Type: jwt.Service, TokenReq: true,
 		ResponseType: jwt.ResponseTypeSingleton, ResponseThreshold: answerTime,
 	})
+	scope(c, f)
 	closeSubjects(c, f.Closed)
 	revoke(c, f)
 	return c
+}
+
+// A scopedKey signs users of a tenant, with the rights of its role.
+type scopedKey struct {
+	Key  string            `json:"key"`
+	Role tenant.ScopedRole `json:"role"`
+}
+
+// scope adds the tenant's own keys. A key of ours that got among them stays ours, without a scope.
+func scope(c *jwt.AccountClaims, f tenantFacts) {
+	for _, k := range f.Scoped {
+		g, ok := grant.ForScoped(f.Tenant, k.Role)
+		if _, ours := c.SigningKeys[k.Key]; ours || !ok || k.Key == f.Account {
+			continue
+		}
+		s := jwt.NewUserScope()
+		s.Key, s.Role = k.Key, string(k.Role)
+		s.Template.AllowedConnectionTypes.Add(jwt.ConnectionTypeStandard, jwt.ConnectionTypeWebsocket)
+		s.Template.Pub.Allow, s.Template.Sub.Allow, s.Template.Sub.Deny = g.Pub, g.Sub, g.SubDeny
+		c.SigningKeys.AddScopedSigner(s)
+	}
 }
 
 // forever is later than any user JWT's iat, in Unix seconds: year 9999. The time of the

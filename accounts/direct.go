@@ -17,8 +17,8 @@ import (
 )
 
 // Users with a JWT of their tenant's account are let in by the servers alone. They are named by
-// their nkey there, so that the rows of table credentials say who they are; the claims say which
-// are revoked.
+// their nkey there, so that the rows of tables credentials and users say who they are; the claims say
+// which are revoked.
 
 // jwtField is in the connect events of such users alone.
 var jwtField = []byte(`"jwt":"`)
@@ -26,6 +26,7 @@ var jwtField = []byte(`"jwt":"`)
 // An arrival is a connection that a server let in without asking.
 type arrival struct {
 	account, nkey string
+	issuer        string // the key that signed for it
 	session       sessionKey
 	host          string
 	since         time.Time
@@ -36,33 +37,34 @@ func (a *Accounts) arrived(account string, e event) {
 	if account == a.facts.sys.id || account == a.facts.auth.id || account == a.facts.parley.id {
 		return
 	}
-	nkey, err := subjectOf(e.Client.JWT)
+	nkey, issuer, err := partiesOf(e.Client.JWT)
 	if err != nil {
 		a.log.Warn("connect event's JWT does not decode", "account", account, "error", err)
 		return
 	}
 	select {
-	case a.direct <- arrival{account, nkey, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Host, e.Client.Start}:
+	case a.direct <- arrival{account, nkey, issuer, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Host, e.Client.Start}:
 	default:
 		a.log.Warn("session not recorded: the database has fallen behind", "account", account)
 	}
 }
 
-// subjectOf reads whose a user JWT is. The server has verified it.
-func subjectOf(text string) (string, error) {
+// partiesOf reads whose a user JWT is, and who signed it. The server has verified it.
+func partiesOf(text string) (subject, issuer string, err error) {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 {
-		return "", errors.New("not three parts")
+		return "", "", errors.New("not three parts")
 	}
 	body, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var c struct {
 		Subject string `json:"sub"`
+		Issuer  string `json:"iss"`
 	}
 	err = json.Unmarshal(body, &c)
-	return c.Subject, err
+	return c.Subject, c.Issuer, err
 }
 
 // receive records arrivals until ctx ends.
@@ -78,54 +80,81 @@ func (a *Accounts) receive(ctx context.Context) {
 	}
 }
 
+// Whom we signed has a credential; whom his tenant signed has the nkey registered, and a scoped key vouches for him.
 const selectHolders = `
-SELECT t.account, c.nkey, c.user_id
+SELECT t.account, c.nkey, c.user_id, 'service', c.nkey
 FROM unnest($1::text[], $2::text[]) x (account, nkey)
 JOIN tenants t ON t.account = x.account AND t.status = 'active'
 JOIN credentials c ON c.tenant_id = t.tenant_id AND c.nkey = x.nkey AND c.kind = 'service' AND c.revoked_at IS NULL
-JOIN users u ON u.tenant_id = c.tenant_id AND u.user_id = c.user_id AND u.status = 'active'`
+JOIN users u ON u.tenant_id = c.tenant_id AND u.user_id = c.user_id AND u.status = 'active'
+UNION ALL
+SELECT t.account, u.nkey, u.user_id, CASE k.details->>'role' WHEN 'service' THEN 'service' ELSE 'creds' END, k.key_id
+FROM unnest($1::text[], $2::text[], $3::text[]) x (account, nkey, issuer)
+JOIN tenants t ON t.account = x.account AND t.status = 'active'
+JOIN users u ON u.tenant_id = t.tenant_id AND u.nkey = x.nkey AND u.status = 'active'
+JOIN keys k ON k.tenant_id = t.tenant_id AND k.kind = 'nats-scoped' AND k.details->>'public_key' = x.issuer AND k.removed_at IS NULL`
+
+// A holder is whom an nkey stands for, and what let it in.
+type holder struct {
+	user   tenant.UserID
+	method tenant.Method
+	key    string // for the session's Proof
+}
 
 // record writes the sessions of arrivals, and closes those whose credential is good for
 // nobody: a server may have missed the claims that say so.
 func (a *Accounts) record(ctx context.Context, batch []arrival) error {
-	accounts, nkeys := make([]string, len(batch)), make([]string, len(batch))
-	for i, c := range batch {
-		accounts[i], nkeys[i] = c.account, c.nkey
-	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	rows, err := a.pool.Query(ctx, selectHolders, accounts, nkeys)
-	if err != nil {
-		return err
-	}
-	holders := map[kickKey]tenant.UserID{}
-	var account, nkey string
-	var u tenant.UserID
-	_, err = pgx.ForEachRow(rows, []any{&account, &nkey, &u}, func() error {
-		holders[kickKey{account, tenant.UserID(nkey)}] = u
-		return nil
-	})
+	holders, err := a.holders(ctx, batch)
 	if err != nil {
 		return err
 	}
 	sessions := make([]tenant.Session, 0, len(batch))
 	for _, c := range batch {
-		u, ok := holders[kickKey{c.account, tenant.UserID(c.nkey)}]
+		h, ok := holders[kickKey{c.account, tenant.UserID(c.nkey)}]
 		if !ok {
 			a.closeOne(c.account, tenant.UserID(c.nkey), c.session, "its credential is good for nobody")
 			continue
 		}
 		sessions = append(sessions, tenant.Session{
-			Server: c.session.server, CID: c.session.cid, Account: c.account, User: u,
-			Method: tenant.MethodService, Proof: tenant.Proof{Key: c.nkey}, Address: c.host, Since: c.since,
+			Server: c.session.server, CID: c.session.cid, Account: c.account, User: h.user,
+			Method: h.method, Proof: tenant.Proof{Key: h.key}, Address: c.host, Since: c.since,
 		})
 	}
 	return writeSessions(ctx, a.pool, sessions)
 }
 
+func (a *Accounts) holders(ctx context.Context, batch []arrival) (map[kickKey]holder, error) {
+	accounts, nkeys, issuers := make([]string, len(batch)), make([]string, len(batch)), make([]string, len(batch))
+	for i, c := range batch {
+		accounts[i], nkeys[i], issuers[i] = c.account, c.nkey, c.issuer
+	}
+	rows, err := a.pool.Query(ctx, selectHolders, accounts, nkeys, issuers)
+	if err != nil {
+		return nil, err
+	}
+	all := map[kickKey]holder{}
+	var account string
+	var nkey tenant.UserID
+	var h holder
+	_, err = pgx.ForEachRow(rows, []any{&account, &nkey, &h.user, &h.method, &h.key}, func() error {
+		all[kickKey{account, nkey}] = h
+		return nil
+	})
+	return all, err
+}
+
 const selectDirect = `
 SELECT c.nkey FROM credentials c JOIN tenants t USING (tenant_id)
-WHERE t.account = $1 AND c.user_id = $2 AND c.kind <> 'creds' ORDER BY c.nkey`
+WHERE t.account = $1 AND c.user_id = $2 AND c.kind <> 'creds'
+UNION
+SELECT u.nkey FROM users u JOIN tenants t USING (tenant_id) WHERE t.account = $1 AND u.user_id = $2 AND u.nkey <> ''
+UNION
+(SELECT l.nkey FROM lost_nkeys l JOIN tenants t USING (tenant_id)
+WHERE t.account = $1 AND l.user_id = $2 AND NOT EXISTS (SELECT FROM users u WHERE u.nkey = l.nkey)
+ORDER BY l.lost_at DESC LIMIT 10)
+ORDER BY nkey`
 
 // directKeys are the nkeys that the servers know a user by, the revoked ones among them.
 func (a *Accounts) directKeys(ctx context.Context, account string, u tenant.UserID) ([]tenant.UserID, error) {

@@ -74,10 +74,28 @@ SELECT t.tenant_id, t.account, t.limits, t.status,
     FROM mutes m LEFT JOIN rooms r USING (tenant_id, room_id)
     WHERE m.tenant_id = t.tenant_id AND (m.room_id = '' OR r.state = 'active') ORDER BY m.since DESC, m.room_id, m.user_id LIMIT $2)
     UNION ALL
+    (SELECT coalesce(r.class, ''), coalesce(r.kind, ''), m.room_id, '', u.nkey, m.why, m.since
+    FROM mutes m JOIN users u USING (tenant_id, user_id) LEFT JOIN rooms r USING (tenant_id, room_id)
+    WHERE scoped.keys <> '[]' AND m.tenant_id = t.tenant_id AND u.nkey <> '' AND (m.room_id = '' OR r.state = 'active' AND r.kind <> 'shared')
+    ORDER BY m.since DESC, m.room_id, u.nkey LIMIT $2)
+    UNION ALL
+    (SELECT r.class, r.kind, r.room_id, '', u.nkey, 'banned', m.joined_at
+    FROM members m JOIN rooms r USING (room_pk, tenant_id) JOIN users u USING (tenant_id, user_id)
+    WHERE scoped.keys <> '[]' AND m.tenant_id = t.tenant_id AND m.state = 'banned' AND r.kind IN ('open', 'announce') AND r.state = 'active' AND u.nkey <> ''
+    ORDER BY m.joined_at DESC, r.room_id, u.nkey LIMIT $2)
+    UNION ALL
     (SELECT '*', 'direct', least(user_id, blocked_id) || '.' || greatest(user_id, blocked_id), '', '', 'blocked', since
     FROM blocks WHERE tenant_id = t.tenant_id ORDER BY since DESC LIMIT $2)) c), '[]'),
+  scoped.keys,
   array(SELECT c.nkey FROM credentials c JOIN users u USING (tenant_id, user_id)
-    WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND (c.revoked_at IS NOT NULL OR u.status <> 'active') ORDER BY c.nkey),
+    WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND (c.revoked_at IS NOT NULL OR u.status <> 'active')
+    UNION
+    SELECT u.nkey FROM users u WHERE scoped.keys <> '[]' AND u.tenant_id = t.tenant_id AND u.nkey <> '' AND u.status <> 'active'
+    UNION
+    (SELECT l.nkey FROM lost_nkeys l WHERE scoped.keys <> '[]' AND l.tenant_id = t.tenant_id
+      AND NOT EXISTS (SELECT FROM users u WHERE u.nkey = l.nkey AND u.tenant_id = t.tenant_id)
+    ORDER BY l.lost_at DESC, l.nkey LIMIT $3)
+    ORDER BY nkey),
   coalesce((SELECT jsonb_agg(to_jsonb(s) ORDER BY s.address) FROM (
     SELECT address, extract(epoch FROM created_at)::bigint AS since FROM rooms
     WHERE tenant_id = t.tenant_id AND kind = 'shared' AND state <> 'deleted'
@@ -90,17 +108,24 @@ SELECT t.tenant_id, t.account, t.limits, t.status,
     FROM shares s JOIN tenants h ON h.tenant_id = s.host
     CROSS JOIN LATERAL (SELECT * FROM account_keys k WHERE k.account = h.account AND k.purpose = 'signing' ORDER BY k.created_at DESC, k.key_id LIMIT 1) k
     WHERE s.guest = t.tenant_id AND s.status = 'accepted' AND s.service <> ''), '[]')
-FROM tenants t WHERE t.tenant_id = ANY($1)`
+FROM tenants t
+CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(jsonb_build_object('key', k.details->>'public_key', 'role', k.details->>'role') ORDER BY k.key_id), '[]') AS keys
+  FROM keys k WHERE k.tenant_id = t.tenant_id AND k.kind = 'nats-scoped' AND k.removed_at IS NULL) scoped
+WHERE t.tenant_id = ANY($1)`
+
+// maxLost is how many nkeys that users lost stand in the claims of a tenant with scoped keys, the newest. What
+// comes with an older one is closed when it has come.
+const maxLost = 1000
 
 // readFacts reads what the claims of tenants depend on.
 func readFacts(ctx context.Context, q querier, ids []tenant.TenantID) (map[tenant.TenantID]tenantFacts, error) {
-	found, err := q.Query(ctx, selectFacts, ids, maxClosed)
+	found, err := q.Query(ctx, selectFacts, ids, maxClosed, maxLost)
 	if err != nil {
 		return nil, fmt.Errorf("read facts of tenants: %w", err)
 	}
 	facts := make(map[tenant.TenantID]tenantFacts, len(ids))
 	var f tenantFacts
-	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Revoked, &f.Shared, &f.Asked}, func() error {
+	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Scoped, &f.Revoked, &f.Shared, &f.Asked}, func() error {
 		facts[f.Tenant] = f
 		f = tenantFacts{}
 		return nil

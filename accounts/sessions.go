@@ -28,7 +28,7 @@ const (
 	sessionTries = 20
 	sessionAgain = 500 * time.Millisecond
 	// sessionLife is when a session of a living server can't be open any more: the callout's
-	// answers expire within an hour. Those of services don't.
+	// answers expire within an hour. Those of whom the servers let in by themselves don't.
 	sessionLife = 2 * time.Hour
 	// sessionGrace leaves sessions alone whose server may be too new to be known, or whose
 	// client is still on its way in.
@@ -286,7 +286,8 @@ func (a *Accounts) deleteSessions(ctx context.Context, batch []sessionKey) (miss
 }
 
 const pruneSessions = `
-DELETE FROM sessions WHERE since < $2 AND NOT server_id = ANY($1) OR since < $3 AND method <> 'service'
+DELETE FROM sessions WHERE since < $2 AND NOT server_id = ANY($1)
+  OR since < $3 AND method <> 'service' AND NOT EXISTS (SELECT FROM keys k WHERE k.key_id = sessions.key_id AND k.kind = 'nats-scoped')
 RETURNING account, user_id`
 
 const (

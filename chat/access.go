@@ -23,6 +23,8 @@ type caller struct {
 const (
 	sqlCaller = `SELECT t.tenant_id, t.account, t.limits, u.user_id, u.name FROM tenants t JOIN users u USING (tenant_id)
 		WHERE t.account = $1 AND t.status = 'active' AND u.user_id = $2 AND u.status = 'active'`
+	sqlSigned = `SELECT t.tenant_id, t.account, t.limits, u.user_id, u.name FROM tenants t JOIN users u USING (tenant_id)
+		WHERE t.account = $1 AND t.status = 'active' AND u.nkey = $2 AND u.status = 'active'`
 	sqlPoster = `SELECT t.tenant_id, t.account, t.limits, u.user_id, u.name FROM tenants t JOIN users u USING (tenant_id)
 		WHERE t.tenant_id = $1 AND t.status = 'active' AND u.user_id = $2 AND u.status = 'active'`
 )

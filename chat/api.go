@@ -161,7 +161,11 @@ func (c *Chat) perform(ctx context.Context, account string, user tenant.UserID, 
 	if op != "edit" && len(request) > maxRequest { // NATS bounds an edit, its new text is measured
 		return nil, tenant.Errorf(tenant.CodeTooLarge, "a request has at most %d bytes", maxRequest)
 	}
-	who, err := c.caller(ctx, sqlCaller, account, user)
+	sql := sqlCaller
+	if tenant.ValidUserNKey(string(user)) {
+		sql = sqlSigned
+	}
+	who, err := c.caller(ctx, sql, account, user)
 	if isNotFound(err) {
 		return nil, tenant.Errorf(tenant.CodeForbidden, "this is no active user of an active tenant")
 	}

@@ -43,6 +43,8 @@ func (p *projector) commit(ctx context.Context, l *line, r run, doom bool) error
 		if err = nameShared(ctx, tx, l, batch); err != nil {
 			return err
 		}
+	} else if err = nameSigned(ctx, tx, l, batch); err != nil {
+		return err
 	}
 	f, last, err := p.gather(ctx, tx, l, batch)
 	if err != nil {

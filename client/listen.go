@@ -27,6 +27,7 @@ type Listener struct {
 	lost bool          // held had no room for one
 
 	tenants participants // of a shared room
+	signers signers
 
 	woken       chan struct{} // each holds one
 	reconnected chan struct{}
@@ -100,6 +101,10 @@ func (l *Listener) onMessage(m *nats.Msg) {
 	}
 	if parsed.Sender == string(l.c.user) {
 		l.c.echoes.came(parsed)
+	}
+	if !l.signers.name(&parsed) {
+		l.lose() // as above
+		return
 	}
 	// The count rises before a new connection delivers anything: a message of a new
 	// connection is never taken for one of the old.

@@ -62,7 +62,7 @@ func (o Options) check() error {
 		// nats.go would send these in the place of what the other options say.
 		fault(err != nil || parsed.User == nil, "URL must carry no credentials: use Token, CredsFile or Password")
 	}
-	fault(tenant.ValidID(o.User), "User must be the id of a user, got %q", o.User)
+	fault(tenant.ValidID(o.User) || signed(o.User) && o.CredsFile != "", "User must be the id of a user, or the nkey of one whom SignUser made, with CredsFile; got %q", o.User)
 	fault(o.methods() == 1, "exactly one of Token, CredsFile, NKeyFile, Password and a certificate in TLS is required")
 	fault((o.Password == "") == (o.Tenant == ""), "Tenant and Password go together")
 	fault(len(o.Rooms) <= tenant.MaxListedRooms, "Rooms names %d rooms, at most %d are allowed", len(o.Rooms), tenant.MaxListedRooms)

@@ -149,6 +149,7 @@ func (j *joiner) apply(ctx context.Context, p page) error {
 	}
 	j.pause = readPauseMin
 	for _, m := range p.messages {
+		j.l.signers.learn(m)
 		if err := j.deliver(ctx, m); err != nil {
 			return err
 		}

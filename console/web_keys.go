@@ -46,6 +46,13 @@ var keyKinds = []keyKind{
 		{Name: "user_claim", Label: "Claim that names the user", Value: "sub", Optional: true, Autocomplete: "off"},
 		unknownUsers,
 	}},
+	{tenant.KeyNATSScoped, "NATS users", "A key of yours that signs NATS users: the servers let them in without asking, as the user who has their nkey.", "What signs with it.", []ui.Field{
+		{Name: "role", Label: "Its users", Options: []ui.Option{
+			{Value: string(tenant.ScopedMember), Label: "read open and announce rooms, and post in open ones"},
+			{Value: string(tenant.ScopedService), Label: "read and post in all rooms but direct and shared ones, and answer requests"},
+		}},
+		{Name: "public_key", Label: "Public key", Autocomplete: "off", Hint: "An account nkey, A…. Its seed stays with you."},
+	}},
 	{tenant.KeyTLSCA, "Certificates", "A CA of yours whose client certificates let users in.", "What the CA is for.", []ui.Field{
 		{Name: "certificate", Label: "The CA's certificate", Type: "textarea", Hint: "In PEM. Its private key stays with you."},
 		{Name: "user_field", Label: "What names the user in a client certificate", Value: "cn", Options: []ui.Option{
@@ -129,6 +136,8 @@ func keyDetail(k tenant.Key) string {
 		return k.URL
 	case tenant.KeyOIDC:
 		return k.Issuer + ", " + k.ClientID
+	case tenant.KeyNATSScoped:
+		return "signs users as " + string(k.Role)
 	}
 	return k.UserField
 }
@@ -137,7 +146,7 @@ func (w *web) doNewKey(q *request) (outcome, error) {
 	kind := keyKindOf(q.URL.Query().Get("kind"))
 	form := q.newKeyForm(kind)
 	spec := tenant.KeySpec{Kind: kind.kind, Name: q.typed("name"), KeyDetails: tenant.KeyDetails{
-		Alg: q.typed("alg"), PublicKey: q.typed("public_key"), CreateUsers: q.typed("create_users") == "yes", URL: q.typed("url"),
+		Alg: q.typed("alg"), PublicKey: q.typed("public_key"), Role: tenant.ScopedRole(q.typed("role")), CreateUsers: q.typed("create_users") == "yes", URL: q.typed("url"),
 		Issuer: q.typed("issuer"), ClientID: q.typed("client_id"), UserClaim: q.typed("user_claim"),
 		Certificate: q.typed("certificate"), UserField: q.typed("user_field"),
 	}}

@@ -22,6 +22,8 @@ const (
 	KeyUserToken KeyKind = "user-token" // the public key of tokens that the tenant signs
 	KeyJWKS      KeyKind = "jwks"       // a URL of the public keys of such tokens
 	KeyOIDC      KeyKind = "oidc"       // a provider whose ID tokens let users in
+	// KeyNATSScoped is the public key of NATS users whom the tenant signs.
+	KeyNATSScoped KeyKind = "nats-scoped"
 )
 
 // keyKinds are the rules by kind. A kind is added here, with a constant above, its file, and
@@ -33,6 +35,8 @@ var keyKinds = map[KeyKind]keyRules{
 	KeyUserToken: userTokenKeys,
 	KeyJWKS:      jwksKeys,
 	KeyOIDC:      oidcKeys,
+
+	KeyNATSScoped: natsScopedKeys,
 }
 
 // keyRules are what is special about one kind of key.
@@ -45,6 +49,8 @@ type keyRules struct {
 	issue func(k *Key) KeySecret
 	// added is what else an addition takes, in its transaction, where the row is in place; nil: nothing.
 	added func(ctx context.Context, s *Service, tx Tx, t Tenant, k *Key) (KeySecret, error)
+	// claimed: the key stands in the claims of the account, and the servers look at it by themselves.
+	claimed bool
 }
 
 // A KeySpec is what is said of a key that is to be made.
@@ -58,7 +64,9 @@ type KeySpec struct {
 // KeyDetails are the fields that only some kinds have. They are kept as they stand here.
 type KeyDetails struct {
 	Alg       string `json:"alg,omitempty"`
-	PublicKey string `json:"public_key,omitempty"` // PEM
+	PublicKey string `json:"public_key,omitempty"` // PEM, or an account nkey
+	// Role of the users that the key signs.
+	Role ScopedRole `json:"role,omitempty"`
 	// CreateUsers: who is named by a token and unknown becomes a user; otherwise he is refused.
 	CreateUsers bool   `json:"create_users,omitempty"`
 	URL         string `json:"url,omitempty"`
@@ -81,6 +89,7 @@ func (k *KeySpec) fields() map[string]bool {
 		"scopes":       len(k.Scopes) > 0,
 		"alg":          k.Alg != "",
 		"public_key":   k.PublicKey != "",
+		"role":         k.Role != "",
 		"create_users": k.CreateUsers,
 		"url":          k.URL != "",
 		"issuer":       k.Issuer != "",
@@ -190,10 +199,20 @@ func (s *Service) AddKey(ctx context.Context, a Actor, t TenantID, spec KeySpec)
 				return err
 			}
 		}
+		if rules.claimed {
+			if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
+				return err
+			}
+		}
 		return audit(ctx, tx, a, now, t, "key.add", "key:"+k.ID, nil, k)
 	})
 	if err != nil {
 		return Key{}, KeySecret{}, err
+	}
+	if rules.claimed {
+		if err := s.accounts.Push(ctx, t); err != nil {
+			return Key{}, KeySecret{}, later("the key is kept", err)
+		}
 	}
 	return k, secret, nil
 }
@@ -218,12 +237,17 @@ func (s *Service) Keys(ctx context.Context, a Actor, t TenantID, p Page) ([]Key,
 func (s *Service) RemoveKey(ctx context.Context, a Actor, t TenantID, id string) error {
 	now := s.clock()
 	var row Tenant
+	var k Key
 	var gone []Credential
-	err := s.write(ctx, a, t, func(tx Tx, r Tenant) error {
+	err := s.write(ctx, a, t, func(tx Tx, r Tenant) (err error) {
 		row = r
-		k, err := tx.RemoveKey(ctx, t, id, now)
-		if err != nil {
+		if k, err = tx.RemoveKey(ctx, t, id, now); err != nil {
 			return err
+		}
+		if keyKinds[k.Kind].claimed {
+			if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
+				return err
+			}
 		}
 		if err := s.sweepLater(ctx, tx, SweepKey{t, id}, now); err != nil {
 			return err
@@ -236,7 +260,11 @@ func (s *Service) RemoveKey(ctx context.Context, a Actor, t TenantID, id string)
 	if err != nil {
 		return err
 	}
-	_, err = s.accounts.KickProof(ctx, row.Account, Proof{Key: id})
+	if keyKinds[k.Kind].claimed {
+		err = s.accounts.Push(ctx, t) // first, or what is closed comes back
+	}
+	_, errKick := s.accounts.KickProof(ctx, row.Account, Proof{Key: id})
+	err = errors.Join(err, errKick)
 	for _, c := range gone {
 		_, errEnd := s.end(ctx, row, c)
 		err = errors.Join(err, errEnd)
@@ -257,5 +285,9 @@ func (s *Service) SweepKey(ctx context.Context, j SweepKey) error {
 		return err
 	}
 	_, err = s.accounts.KickProof(ctx, t.Account, Proof{Key: j.Key})
+	if ValidUserNKey(j.Key) { // by which the servers know who was signed by his tenant
+		_, errKick := s.accounts.Kick(ctx, t.Account, UserID(j.Key), time.Time{})
+		err = errors.Join(err, errKick)
+	}
 	return err
 }

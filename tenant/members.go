@@ -256,12 +256,19 @@ func (s *Service) putStanding(ctx context.Context, tx Tx, a Actor, c standing, a
 			return nil, err
 		}
 	}
+	if was, is := isBanned(c.before), after != nil && after.State == Banned; was != is && c.user.NKey != "" {
+		if err := tx.Enqueue(ctx, PushClaims{c.room.Tenant}, time.Time{}); err != nil { // they hold him back where no callout does
+			return nil, err
+		}
+	}
 	refresh, err := s.change(ctx, tx, c, is, ch.reason)
 	if err != nil {
 		return nil, err
 	}
 	return refresh, audit(ctx, tx, a, c.now, c.room.Tenant, ch.action, c.object(), orNil(c.before), orNil(after))
 }
+
+func isBanned(m *Membership) bool { return m != nil && m.State == Banned }
 
 // follow enqueues what a new standing brings about: the end of what ends, and the word to who is invited.
 func (s *Service) follow(ctx context.Context, tx Tx, c standing, m Member) error {

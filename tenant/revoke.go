@@ -58,10 +58,14 @@ func (s *Service) RevokeUser(ctx context.Context, a Actor, t TenantID, u UserID,
 	return Revocation{Disconnected: closed, Took: s.now().Sub(begun)}, nil
 }
 
+// direct reports whether the servers may let a user in by themselves: one with service credentials, or
+// with an nkey for which his tenant can sign.
+func (u User) direct() bool { return u.Kind == Backend || u.NKey != "" }
+
 // claimStatus enqueues what tells the servers of the status of a user whom they let in by
 // themselves; all others meet the callout.
 func claimStatus(ctx context.Context, tx Tx, u User) error {
-	if u.Kind != Backend {
+	if !u.direct() {
 		return nil
 	}
 	return tx.Enqueue(ctx, PushClaims{u.Tenant}, time.Time{})
@@ -69,7 +73,7 @@ func claimStatus(ctx context.Context, tx Tx, u User) error {
 
 // pushStatus does at once what claimStatus enqueued.
 func (s *Service) pushStatus(ctx context.Context, u User) error {
-	if u.Kind != Backend {
+	if !u.direct() {
 		return nil
 	}
 	return s.accounts.Push(ctx, u.Tenant)

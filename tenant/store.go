@@ -88,6 +88,7 @@ type Tx interface {
 	CountOwned(ctx context.Context, t TenantID, u UserID) (int64, error)            // rooms that he owns
 
 	InsertKey(ctx context.Context, k Key) error
+	IsAccountKey(ctx context.Context, public string) (bool, error)                         // the platform has it
 	Key(ctx context.Context, t TenantID, id string) (Key, error)                           // not a removed one
 	CountKeys(ctx context.Context, t TenantID, kind KeyKind) (int, error)                  // not the removed ones
 	RemoveKey(ctx context.Context, t TenantID, id string, at time.Time) (k Key, err error) // the row stays as removed

@@ -53,12 +53,16 @@ func ParseNKey(field, s string) (string, error) {
 
 // checkNKey looks at the form alone: a key that is none can never sign.
 func checkNKey(f faults, field, s string) {
-	ok := len(s) == 56 && s[0] == 'U'
+	f.check(validNKey('U', s), field, "must be a public user nkey, as U followed by 55 characters")
+}
+
+func validNKey(kind byte, s string) bool {
+	ok := len(s) == 56 && s[0] == kind
 	for i := 0; ok && i < len(s); i++ {
 		c := s[i]
 		ok = c >= 'A' && c <= 'Z' || c >= '2' && c <= '7'
 	}
-	f.check(ok, field, "must be a public user nkey, as U followed by 55 characters")
+	return ok
 }
 
 func (p Page) check() error {

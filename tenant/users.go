@@ -91,6 +91,11 @@ func (s *Service) PutUser(ctx context.Context, a Actor, t TenantID, u UserID, sp
 					return err
 				}
 			}
+			if before.NKey != user.NKey {
+				if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
+					return err
+				}
+			}
 			return s.putUser(ctx, tx, a, now, "user.update", before, user)
 		}
 		if first, err = s.roomForUser(ctx, tx, row); err != nil {
@@ -105,12 +110,24 @@ func (s *Service) PutUser(ctx context.Context, a Actor, t TenantID, u UserID, sp
 	if first {
 		err = s.ensureStream(ctx, row, Std) // direct rooms need no making
 	}
-	if !created && lostNKey(before, user) {
-		if _, err = s.accounts.KickProof(ctx, row.Account, Proof{Key: before.NKey}); err != nil {
-			err = later("the nkey is taken away", err)
-		}
+	if !created && before.NKey != user.NKey {
+		err = s.changeNKey(ctx, row, before)
 	}
 	return user, created, err
+}
+
+// changeNKey has the servers know that a user has another nkey, and closes what the one before opened.
+func (s *Service) changeNKey(ctx context.Context, row Tenant, before User) error {
+	err := s.accounts.Push(ctx, row.ID)
+	if before.NKey != "" {
+		_, errProof := s.accounts.KickProof(ctx, row.Account, Proof{Key: before.NKey})
+		_, errNKey := s.accounts.Kick(ctx, row.Account, UserID(before.NKey), time.Time{})
+		err = errors.Join(err, errProof, errNKey)
+	}
+	if err != nil {
+		return later("the nkey is changed", err)
+	}
+	return nil
 }
 
 // lostNKey reports whether an nkey was taken away, and with it what was opened by it.

@@ -13,6 +13,7 @@ import (
 
 type keyCmd struct {
 	Add    keyAddCmd    `cmd:"" help:"Make a key. Rotate one by making a new one, having it used, and removing the old one: both are good meanwhile."`
+	Issue  keyIssueCmd  `cmd:"" help:"Sign a user with a nats-scoped key, without the server."`
 	List   keyListCmd   `cmd:"" help:"List the keys of a tenant."`
 	Remove keyRemoveCmd `cmd:"" help:"End a key, at once."`
 }
@@ -24,6 +25,8 @@ type keyAddCmd struct {
 	OIDC      keyAddOIDCCmd      `cmd:"" name:"oidc" help:"Let users in by the ID tokens of an OpenID Connect provider."`
 	TLSCA     keyAddTLSCACmd     `cmd:"" name:"tls-ca" help:"Add a CA whose client certificates let your users in."`
 	UserToken keyAddUserTokenCmd `cmd:"" name:"user-token" help:"Add the public key of tokens that you sign for your users yourself."`
+
+	NATSScoped keyAddNATSScopedCmd `cmd:"" name:"nats-scoped" help:"Add a key that signs NATS users, whom the servers let in without asking."`
 }
 
 // keyAnswer is what the API answers to a new key.

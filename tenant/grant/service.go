@@ -12,7 +12,9 @@ import (
 // It may answer anywhere below _INBOX, and on what the server makes for requests of other tenants, and
 // nowhere else: whoever can be made to answer on a subject of the requester's choice would store
 // text as somebody else.
-func ForService(t tenant.TenantID, u tenant.UserID) Grant {
+func ForService(t tenant.TenantID, u tenant.UserID) Grant { return forBackend(t, u, true) }
+
+func forBackend(t tenant.TenantID, u tenant.UserID, shared bool) Grant {
 	b := builder{tenant: t, user: u}
 	b.ask()
 	b.pub = append(b.pub, subject.AllInboxes, subject.AllAnswers)
@@ -22,6 +24,8 @@ func ForService(t tenant.TenantID, u tenant.UserID) Grant {
 		b.post(p)
 		b.read(p)
 	}
-	b.shared(subject.Any, tenant.Rights{Read: true, Post: true})
+	if shared {
+		b.shared(subject.Any, tenant.Rights{Read: true, Post: true})
+	}
 	return b.grant()
 }

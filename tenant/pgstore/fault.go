@@ -105,6 +105,8 @@ func taken(constraint string) (field, why string) {
 		return "email", "somebody has signed up with it; log in instead"
 	case "keys_oidc_once":
 		return "issuer", "a key of this issuer and client exists; each lets users into one tenant"
+	case "keys_nats_scoped_once":
+		return "public_key", "it is a tenant's key, or was one; make a new one"
 	case "keys_tls_ca_once":
 		return "certificate", "a tenant has this CA's key"
 	case "users_nkey", "credentials_pkey":

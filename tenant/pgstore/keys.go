@@ -53,6 +53,14 @@ func (x tx) InsertKey(ctx context.Context, k tenant.Key) error {
 	return wrap(err, "insert", "key", string(k.Tenant), k.ID)
 }
 
+const sqlIsAccountKey = `SELECT EXISTS (SELECT FROM account_keys WHERE key_id = $1) OR EXISTS (SELECT FROM accounts WHERE account = $1)`
+
+// IsAccountKey reports whether a public key is an account's, or signs for one.
+func (x tx) IsAccountKey(ctx context.Context, public string) (bool, error) {
+	ours, err := one(ctx, x.q, pgx.RowTo[bool], sqlIsAccountKey, public)
+	return ours, wrap(err, "look for", "account key", public)
+}
+
 const sqlKey = `
 SELECT key_id, tenant_id, kind, name, scopes, details, hash, created_at, last_used_at, removed_at
 FROM keys WHERE tenant_id = $1 AND key_id = $2 AND removed_at IS NULL`

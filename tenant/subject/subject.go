@@ -111,7 +111,8 @@ func parsePath(s string) (Post, bool) {
 }
 
 // senderFits reports whether the sender can speak in the room: in a direct room only its
-// two users, so that a third can't appear there whatever was stored.
+// two users, so that a third can't appear there whatever was stored. Users whom their tenant
+// signs speak as their nkey, in its own rooms.
 func (p Post) senderFits() bool {
 	if p.Sender == tenant.System {
 		return true
@@ -120,7 +121,7 @@ func (p Post) senderFits() bool {
 	if direct {
 		return p.Sender == string(low) || p.Sender == string(high)
 	}
-	return tenant.ValidID(p.Sender)
+	return tenant.ValidID(p.Sender) || p.Kind != tenant.Shared && tenant.ValidUserNKey(p.Sender)
 }
 
 // ValidAccount reports whether s has the form of an account's public nkey.
@@ -142,10 +143,10 @@ func API(u tenant.UserID, op string) string { return "chat.api." + string(u) + "
 // PlatformAPI is the one subscription of the chat service.
 const PlatformAPI = "t.*.api.*.*"
 
-// ParseAPI parses t.<ACCOUNT>.api.<user>.<op>. The op has the form of one: the service knows which exist.
+// ParseAPI parses t.<ACCOUNT>.api.<user>.<op>; the user is an id, or the nkey of one whom his tenant signs. The op has the form of one: the service knows which exist.
 func ParseAPI(s string) (account string, u tenant.UserID, op string, ok bool) {
 	t := strings.Split(s, ".")
-	if len(t) != 5 || t[0] != "t" || t[2] != "api" || !ValidAccount(t[1]) || !tenant.ValidID(t[3]) || !validOp(t[4]) {
+	if len(t) != 5 || t[0] != "t" || t[2] != "api" || !ValidAccount(t[1]) || !tenant.ValidID(t[3]) && !tenant.ValidUserNKey(t[3]) || !validOp(t[4]) {
 		return "", "", "", false
 	}
 	return t[1], tenant.UserID(t[3]), t[4], true

@@ -6,6 +6,7 @@ import { ParleyError } from "./errors.js";
 import type { Link, Status } from "./link.js";
 import { Merge } from "./merge.js";
 import { type Message, parseLive, strangerOf } from "./message.js";
+import { Signers } from "./signed.js";
 import * as subject from "./subject.js";
 import { around, sleep } from "./wait.js";
 
@@ -55,6 +56,7 @@ export class Listener implements AsyncIterable<Message> {
   #held: { message: Message; epoch: number }[] = [];
   #lost = false; // held had no room for one
   #denied = false;
+  #signers = new Signers();
   #opened = false; // the connection was made again to get the room listed
   #strangers = new Map<string, "met" | "unknown">(); // accounts that #room does not have; unknown: asked for in vain
 
@@ -161,8 +163,9 @@ export class Listener implements AsyncIterable<Message> {
     if (message.id !== undefined && message.sender === this.#link.user) {
       this.#link.echoes.get(message.id)?.(message.seq);
     }
-    if (this.#held.length < maxHeld) {
-      this.#held.push({ message, epoch: this.#link.epoch });
+    const named = this.#signers.name(message);
+    if (named !== undefined && this.#held.length < maxHeld) {
+      this.#held.push({ message: named, epoch: this.#link.epoch });
     } else {
       this.#lost = true;
     }
@@ -258,6 +261,7 @@ export class Listener implements AsyncIterable<Message> {
     this.#pause = readPauseMin;
     for (const m of p.messages) {
       yield* this.#deliver(m);
+      this.#signers.learn(m);
       this.#merge.read(m.seq);
     }
     if ((p.more && p.messages.length > 0) || p.breaks < this.#breaks) {

@@ -1,7 +1,7 @@
 // Where to connect and as whom.
 
 import { ParleyError } from "./errors.js";
-import { validId, validRoomId } from "./subject.js";
+import { validNkey, validId, validRoomId } from "./subject.js";
 
 /** servers, user and exactly one of token, creds, password and seed are required. */
 export interface Options {
@@ -49,7 +49,7 @@ export function check(o: Options): void {
     fault(url !== undefined, `servers holds ${JSON.stringify(s)}, which is no URL`);
     fault(!url?.username && !url?.password, "servers must carry no credentials: use token, creds, password or seed");
   }
-  fault(validId(o.user), `user must be the id of a user, got ${JSON.stringify(o.user)}`);
+  fault(validId(o.user) || (validNkey(o.user) && o.creds !== undefined), `user must be the id of a user, or the nkey of one whom the tenant signed, with creds; got ${JSON.stringify(o.user)}`);
   fault(methods === 1, "exactly one of token, creds, password and seed is required");
   fault((o.password === undefined) === (o.tenant === undefined), "tenant and password go together");
   fault(rooms.length <= maxListedRooms, `rooms names ${rooms.length} rooms, at most ${maxListedRooms} are allowed`);

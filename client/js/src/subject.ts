@@ -17,6 +17,11 @@ export function validId(s: unknown): s is string {
   return typeof s === "string" && /^[a-z0-9][a-z0-9_-]{0,63}$/.test(s) && !reserved.has(s);
 }
 
+/** Whether s is a public user nkey: the sender of a user whom his tenant signs. */
+export function validNkey(s: unknown): s is string {
+  return typeof s === "string" && /^U[A-Z2-7]{55}$/.test(s);
+}
+
 /** Whether s may name a room: an id, or <low>.<high> for the two users of a direct one. */
 export function validRoomId(s: unknown): s is string {
   return validId(s) || (typeof s === "string" && pair(s) !== undefined);
@@ -103,7 +108,7 @@ export function senderOf(p: Place, prefix: "live" | "sig", subject: string): str
   const head = `${prefix}.${path(p)}.`;
   const sender = subject.slice(head.length);
   const two = pair(p.id);
-  const fits = sender === System || (two ? two.includes(sender) : validId(sender));
+  const fits = sender === System || (two ? two.includes(sender) : validId(sender) || validNkey(sender));
   return subject.startsWith(head) && fits ? sender : undefined;
 }
 
