@@ -71,7 +71,7 @@ SELECT t.tenant_id, t.account, t.limits, t.status,
     WHERE tenant_id = t.tenant_id AND state <> 'active' ORDER BY changed_at DESC, room_id LIMIT $2)
     UNION ALL
     (SELECT coalesce(r.class, ''), coalesce(r.kind, ''), m.room_id, coalesce(r.address, ''), m.user_id, m.why, m.since
-    FROM mutes m LEFT JOIN rooms r USING (tenant_id, room_id)
+    FROM mutes m LEFT JOIN tenant_rooms r ON r.viewer = m.tenant_id AND r.id = m.room_id
     WHERE m.tenant_id = t.tenant_id AND (m.room_id = '' OR r.state = 'active') ORDER BY m.since DESC, m.room_id, m.user_id LIMIT $2)
     UNION ALL
     (SELECT coalesce(r.class, ''), coalesce(r.kind, ''), m.room_id, '', u.nkey, m.why, m.since

@@ -68,6 +68,7 @@ func (c *Chat) pins(ctx context.Context, room seenRoom) ([]tenant.Message, error
 	rows, err := c.pool.Query(ctx, sqlPins, room.pk, timeOrNil(room.since))
 	return collect(rows, err, func(row pgx.CollectableRow) (tenant.Message, error) {
 		m, _, err := scanMessage(row)
+		room.show(&m)
 		return m, err
 	})
 }

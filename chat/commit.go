@@ -66,24 +66,27 @@ func (p *projector) commit(ctx context.Context, l *line, r run, doom bool) error
 	if err = tx.Commit(ctx); err != nil {
 		return err
 	}
-	p.committed(l, r, d)
+	p.committed(ctx, l, r, d)
 	p.tells.heard(d.rows)
 	p.flood.passed(l.tenant, f.limits.MessagesPerSecond, batch)
 	return nil
 }
 
-func (p *projector) committed(l *line, r run, d ruling) {
+func (p *projector) committed(ctx context.Context, l *line, r run, d ruling) {
 	p.chat.progress.advance(l.stream, r.to)
 	p.chat.metrics.projected.Add(float64(len(d.rows)))
 	p.chat.metrics.doubles.Add(float64(d.doubles))
+	var guests []mentioned
 	for _, r := range d.rows {
 		for _, to := range r.told {
 			if strings.Contains(string(to), "@") {
-				continue // the users of other tenants than the host find it among what they have unread
+				guests = append(guests, mentioned{r, to})
+				continue
 			}
 			p.chat.notify(l.account, to, "mention", mentionNotice{Room: r.room.id, Seq: r.msg.seq, By: r.sender})
 		}
 	}
+	p.chat.tellGuests(ctx, l.tenant, guests)
 	for _, f := range d.refused {
 		p.chat.metrics.refused.WithLabelValues(f.code).Inc()
 	}

@@ -103,6 +103,13 @@ const sqlPastPosters = `SELECT p.room_id, p.name, o.since, o.until
 	JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
 	JOIN past_posters o ON o.room_pk = r.room_pk AND o.tenant_id = p.tenant_id AND o.user_id = p.user_id`
 
+// The mutes of guests are their own tenants', in this room or in all.
+const sqlGuestMutes = `SELECT CASE WHEN m.room_id = '' THEN '' ELSE p.room_id END, p.name, m.why, m.since, m.until
+	FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS p (room_id, name, tenant_id, user_id)
+	JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
+	JOIN mutes m ON m.tenant_id = p.tenant_id AND m.user_id = p.user_id AND m.room_id IN ('', r.address)
+	WHERE p.tenant_id <> $1`
+
 // queueStandings reads what the senders in shared rooms, and those whom they mention, are there.
 // NATS lets all users of a participant's account post that have the right subject; who is in
 // is the rows' to say.
@@ -132,6 +139,7 @@ func (f *facts) queueStandings(q *pgx.Batch, l *line, batch []candidate) {
 		}
 	}
 	q.Queue(sqlStandings, l.tenant, rooms, names, tenants, users).Query(f.scanStandings)
+	q.Queue(sqlGuestMutes, l.tenant, rooms, names, tenants, users).Query(f.scanMutes)
 	q.Queue(sqlPastPosters, l.tenant, rooms, names, tenants, users).Query(f.scanPastPosters)
 }
 
@@ -163,6 +171,46 @@ func (f *facts) mayPost(p pair, at time.Time) bool {
 		return true
 	}
 	return slices.ContainsFunc(f.posters[p], func(was period) bool { return !at.Before(was.since) && at.Before(was.until) })
+}
+
+// A mentioned is a user of another tenant than the host whom a message mentions.
+type mentioned struct {
+	row  row
+	name tenant.UserID
+}
+
+const sqlMentioned = `SELECT p.i - 1, t.account, v.id
+	FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS p (room_pk, tenant_id, user_id, i)
+	JOIN tenants t USING (tenant_id)
+	JOIN tenant_rooms v ON v.room_pk = p.room_pk AND v.viewer = p.tenant_id
+	LEFT JOIN notify_levels l ON l.room_pk = p.room_pk AND l.tenant_id = p.tenant_id AND l.user_id = p.user_id
+	WHERE l.level IS DISTINCT FROM 'none'`
+
+// tellGuests tells users of other tenants that they are mentioned in rooms of the host. What they miss they
+// find among what they have unread.
+func (c *Chat) tellGuests(ctx context.Context, host tenant.TenantID, all []mentioned) {
+	if len(all) == 0 {
+		return
+	}
+	rooms, tenants, users := make([]int64, len(all)), make([]tenant.TenantID, len(all)), make([]tenant.UserID, len(all))
+	for i, m := range all {
+		rooms[i] = m.row.room.pk
+		users[i], tenants[i] = splitName(m.name)
+	}
+	rows, err := c.pool.Query(ctx, sqlMentioned, rooms, tenants, users)
+	if err == nil {
+		var i int
+		var account string
+		var id tenant.RoomID
+		_, err = pgx.ForEachRow(rows, []any{&i, &account, &id}, func() error {
+			by := seenRoom{viewer: tenants[i], host: host}.shown(all[i].row.sender)
+			c.notify(account, users[i], "mention", mentionNotice{Room: id, Seq: all[i].row.msg.seq, By: by})
+			return nil
+		})
+	}
+	if err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "guests were not told of mentions", "host", host, "error", err)
+	}
 }
 
 // name is what a room's rows call a user of the viewer's.

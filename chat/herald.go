@@ -100,10 +100,11 @@ const sqlUntold = `
 SELECT DISTINCT t.account, m.user_id, r.id, v.unread, v.last, v.read,
   (SELECT count(*) FROM (
     SELECT FROM messages x WHERE x.room_pk = r.room_pk AND x.seq > v.read AND x.n > v.n
-    AND x.mentions IS NOT NULL AND m.user_id = ANY (x.mentions) AND x.sender <> m.user_id LIMIT 100) AS mine)
+    AND x.mentions IS NOT NULL AND me.name = ANY (x.mentions) AND x.sender <> me.name LIMIT 100) AS mine)
 FROM tenant_rooms r
 JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.viewer AND m.state = 'joined'
 JOIN tenants t ON t.tenant_id = m.tenant_id
+CROSS JOIN LATERAL (SELECT CASE WHEN r.viewer = r.tenant_id THEN m.user_id ELSE m.user_id || '@' || r.viewer END AS name) AS me
 JOIN sessions s ON s.account = t.account AND s.user_id = m.user_id AND s.rooms IS NOT NULL AND NOT r.id = ANY (s.rooms)
 JOIN room_heads h ON h.room_pk = r.room_pk
 LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = m.user_id AND p.tenant_id = m.tenant_id

@@ -20,26 +20,23 @@ type receipts struct {
 }
 
 type roomReceipts struct {
-	who  caller // one of those who read: his tenant and account are the room's
-	room tenant.RoomID
-	read map[tenant.UserID]uint64
+	host tenant.TenantID
+	read map[tenant.UserID]uint64 // by the names that the room's rows have
 }
 
 func (r *receipts) add(who caller, room seenRoom, seq uint64) {
-	if room.kind == tenant.Shared {
-		return // the members of other tenants are not this one's to tell
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	one := r.rooms[room.pk]
 	if one == nil {
-		one = &roomReceipts{who: who, room: room.id, read: map[tenant.UserID]uint64{}}
+		one = &roomReceipts{host: room.host, read: map[tenant.UserID]uint64{}}
 		if r.rooms == nil {
 			r.rooms = map[int64]*roomReceipts{}
 		}
 		r.rooms[room.pk] = one
 	}
-	one.read[who.user] = max(one.read[who.user], seq)
+	name := room.name(who.user)
+	one.read[name] = max(one.read[name], seq)
 }
 
 func (r *receipts) take() map[int64]*roomReceipts {
@@ -61,27 +58,42 @@ func (c *Chat) tellReceipts(ctx context.Context) {
 	ticker(ctx, c.timing.coalesce, func() {
 		for pk, r := range c.receipts.take() {
 			if err := c.tellRoom(ctx, pk, r); err != nil && ctx.Err() == nil {
-				c.log.WarnContext(ctx, "read receipts were not told", "room", r.room, "error", err)
+				c.log.WarnContext(ctx, "read receipts were not told", "host", r.host, "error", err)
 			}
 		}
 	})
 }
 
-const sqlReceiptMembers = `SELECT user_id FROM members WHERE room_pk = $1 AND tenant_id = $2 AND state = 'joined' LIMIT $3`
+const sqlReceiptMembers = `SELECT t.account, m.tenant_id, m.user_id, v.id
+	FROM members m JOIN tenants t USING (tenant_id) JOIN tenant_rooms v ON v.room_pk = m.room_pk AND v.viewer = m.tenant_id
+	WHERE m.room_pk = $1 AND m.state = 'joined' LIMIT $2`
+
+// A receiptMember is somebody in a room, who is told what others have read.
+type receiptMember struct {
+	Account string
+	Tenant  tenant.TenantID
+	User    tenant.UserID
+	Room    tenant.RoomID // as his tenant names it
+}
 
 func (c *Chat) tellRoom(ctx context.Context, pk int64, r *roomReceipts) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
 	defer cancel()
-	rows, err := c.pool.Query(ctx, sqlReceiptMembers, pk, r.who.tenant, maxReceiptMembers+1)
-	members, err := collect(rows, err, pgx.RowTo[tenant.UserID])
+	rows, err := c.pool.Query(ctx, sqlReceiptMembers, pk, maxReceiptMembers+1)
+	members, err := collect(rows, err, pgx.RowToStructByPos[receiptMember])
 	if err != nil || len(members) > maxReceiptMembers {
 		return err
 	}
-	for _, u := range members {
-		if _, own := r.read[u]; own && len(r.read) == 1 {
+	for _, m := range members {
+		seen := seenRoom{viewer: m.Tenant, host: r.host}
+		if _, own := r.read[seen.name(m.User)]; own && len(r.read) == 1 {
 			continue
 		}
-		c.notify(r.who.account, u, "read", readNotice{Room: r.room, Read: r.read})
+		shown := make(map[tenant.UserID]uint64, len(r.read))
+		for name, seq := range r.read {
+			shown[seen.shown(name)] = seq
+		}
+		c.notify(m.Account, m.User, "read", readNotice{Room: m.Room, Read: shown})
 	}
 	return nil
 }

@@ -129,6 +129,9 @@ func (s *Service) Unmute(ctx context.Context, a Actor, t TenantID, r RoomID, u U
 }
 
 func (s *Service) changeMute(ctx context.Context, a Actor, t TenantID, r RoomID, u UserID, action string, after any, change func(Tx, standing) error) error {
+	if _, of, foreign := splitGuest(u); foreign {
+		return Errorf(CodeForbidden, "%s mutes its users; you may remove or ban them", of)
+	}
 	now := s.clock()
 	err := s.inRoom(ctx, a, t, r, powerModerate, func(tx Tx, _ Tenant, room Room, by footing) (err error) {
 		c := standing{room: room, by: by, now: now}
@@ -148,7 +151,7 @@ func (s *Service) changeMute(ctx context.Context, a Actor, t TenantID, r RoomID,
 		if m, ok := after.(Mute); ok {
 			e.Until, e.Reason = m.Until, m.Reason
 		}
-		if err := tx.Announce(ctx, t, r, e); err != nil {
+		if err := announce(ctx, tx, room, e, false); err != nil {
 			return err
 		}
 		return audit(ctx, tx, a, now, t, action, c.object(), nil, after)

@@ -9,6 +9,9 @@ const maxPins = 100
 func (s *Service) Pin(ctx context.Context, a Actor, t TenantID, r RoomID, seq uint64, on bool) error {
 	now := s.clock()
 	return s.inRoom(ctx, a, t, r, powerModerate, func(tx Tx, _ Tenant, room Room, by footing) error {
+		if room.Host != "" {
+			return Errorf(CodeForbidden, "the room is %s's, who pins in it", room.Host)
+		}
 		pins, err := tx.CountPins(ctx, t, r)
 		if err != nil {
 			return err

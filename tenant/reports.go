@@ -24,11 +24,19 @@ type NoticeReported struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// A Moderator is told of a report.
+type Moderator struct {
+	Tenant TenantID
+	User   UserID
+	Room   RoomID // as his tenant names it
+}
+
 // maxTold is how many moderators of a room are told of a report.
 const maxTold = 50
 
-// Report shows a message to the moderators of its room, and to the tenant's administrators. The
-// caller knows that the message exists. Reporting it again changes nothing.
+// Report shows a message to the moderators of its room, and to the tenant's administrators; of a room that
+// another tenant shares, to those of the host too. The caller knows that the message exists. Reporting it
+// again changes nothing.
 func (s *Service) Report(ctx context.Context, t TenantID, u UserID, report Report) error {
 	f := faults{}
 	checkText(f, "reason", report.Reason)
@@ -47,8 +55,11 @@ func (s *Service) Report(ctx context.Context, t TenantID, u UserID, report Repor
 			return err
 		}
 		for _, m := range moderators {
-			notice := NoticeReported{Room: report.Room, Seq: report.Seq, By: u, Reason: report.Reason}
-			if err := tellLater(ctx, tx, t, m, "reported", notice); err != nil {
+			notice := NoticeReported{Room: m.Room, Seq: report.Seq, By: u, Reason: report.Reason}
+			if m.Tenant != t {
+				notice.By = GuestName(u, t)
+			}
+			if err := tellLater(ctx, tx, m.Tenant, m.User, "reported", notice); err != nil {
 				return err
 			}
 		}
@@ -56,7 +67,7 @@ func (s *Service) Report(ctx context.Context, t TenantID, u UserID, report Repor
 	})
 }
 
-// Reports lists the messages that were reported, newest first.
+// Reports lists the messages that users of a tenant reported, or somebody in a room of its, newest first.
 func (s *Service) Reports(ctx context.Context, a Actor, t TenantID, p Page) ([]Report, error) {
 	if err := s.mayList(ctx, a, t, p); err != nil {
 		return nil, err

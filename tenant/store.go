@@ -100,8 +100,8 @@ type Tx interface {
 	SetPin(ctx context.Context, t TenantID, r RoomID, seq uint64, by UserID, at time.Time, on bool) (changed bool, err error)
 	Blocked(ctx context.Context, t TenantID, u, other UserID) (bool, error) // u blocks other
 	SetBlock(ctx context.Context, t TenantID, u, blocked UserID, at time.Time, on bool) (changed bool, err error)
-	InsertReport(ctx context.Context, t TenantID, r Report) (fresh bool, err error) // a second one of the same user is not
-	Moderators(ctx context.Context, t TenantID, r RoomID, most int) ([]UserID, error)
+	InsertReport(ctx context.Context, t TenantID, r Report) (fresh bool, err error)      // a second one of the same user is not
+	Moderators(ctx context.Context, t TenantID, r RoomID, most int) ([]Moderator, error) // the tenant's, and the host's
 
 	// Announce lets a room tell of a change, in the order of such changes, once it is
 	// committed: see PublishEvents.

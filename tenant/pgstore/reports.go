@@ -8,9 +8,12 @@ import (
 	"parley/tenant"
 )
 
+// The sender stands in the row as the host has him.
 const sqlInsertReport = `
 INSERT INTO reports (tenant_id, room_pk, seq, sender, reported_by, reason, at)
-SELECT tenant_id, room_pk, $3, $4, $5, $6, $7 FROM rooms WHERE tenant_id = $1 AND room_id = $2
+SELECT viewer, room_pk, $3, CASE WHEN viewer = tenant_id THEN $4 WHEN $4 NOT LIKE '%@%' THEN $4 || '@' || viewer
+  ELSE regexp_replace($4, '@' || tenant_id || '$', '') END, $5, $6, $7
+FROM tenant_rooms WHERE viewer = $1 AND id = $2
 ON CONFLICT (room_pk, seq, reported_by) DO NOTHING`
 
 // InsertReport keeps a report, unless its user has reported the message before.
@@ -20,24 +23,33 @@ func (x tx) InsertReport(ctx context.Context, t tenant.TenantID, r tenant.Report
 }
 
 const sqlModerators = `
-SELECT m.user_id FROM members m JOIN rooms r ON r.room_pk = m.room_pk AND r.tenant_id = m.tenant_id
-WHERE r.tenant_id = $1 AND r.room_id = $2 AND m.state = 'joined' AND m.role IN ('moderator', 'owner')
-ORDER BY m.joined_at, m.user_id LIMIT $3`
+SELECT m.tenant_id, m.user_id, v.id
+FROM tenant_rooms r
+JOIN members m ON m.room_pk = r.room_pk AND m.tenant_id IN (r.viewer, r.tenant_id)
+JOIN tenant_rooms v ON v.room_pk = r.room_pk AND v.viewer = m.tenant_id
+WHERE r.viewer = $1 AND r.id = $2 AND m.state = 'joined' AND m.role IN ('moderator', 'owner')
+ORDER BY m.joined_at, m.tenant_id, m.user_id LIMIT $3`
 
-// Moderators lists the moderators and owners of a room, those who are longest in it first.
-func (x tx) Moderators(ctx context.Context, t tenant.TenantID, r tenant.RoomID, most int) ([]tenant.UserID, error) {
-	users, err := list(ctx, x.q, pgx.RowTo[tenant.UserID], sqlModerators, t, r, most)
+// Moderators lists the moderators and owners of a room, of the tenant and of the host, those who are
+// longest in it first.
+func (x tx) Moderators(ctx context.Context, t tenant.TenantID, r tenant.RoomID, most int) ([]tenant.Moderator, error) {
+	users, err := list(ctx, x.q, pgx.RowToStructByPos[tenant.Moderator], sqlModerators, t, r, most)
 	return users, wrap(err, "list the moderators of", "room", string(t), string(r))
 }
 
 const sqlReports = `
-SELECT p.report_id, p.at, r.room_id, p.seq, p.sender, p.reported_by, p.reason
-FROM reports p JOIN rooms r ON r.room_pk = p.room_pk AND r.tenant_id = p.tenant_id
-WHERE p.tenant_id = $1 AND (p.at, p.report_id) < ($2, $3) AND r.state <> 'deleted'
-  AND (r.room_id ILIKE $4 OR p.sender ILIKE $4 OR p.reported_by ILIKE $4)
-ORDER BY p.at DESC, p.report_id DESC LIMIT $5`
+SELECT * FROM (
+  SELECT p.report_id, p.at, r.id, p.seq,
+    CASE WHEN r.viewer = r.tenant_id THEN p.sender WHEN p.sender NOT LIKE '%@%' THEN p.sender || '@' || r.tenant_id
+      ELSE regexp_replace(p.sender, '@' || r.viewer || '$', '') END AS sender,
+    CASE WHEN p.tenant_id = r.viewer THEN p.reported_by ELSE p.reported_by || '@' || p.tenant_id END AS reporter, p.reason
+  FROM tenant_rooms r JOIN reports p ON p.room_pk = r.room_pk
+  WHERE r.viewer = $1 AND (p.tenant_id = $1 OR r.tenant_id = $1) AND (p.at, p.report_id) < ($2, $3) AND r.state <> 'deleted'
+) reported
+WHERE id ILIKE $4 OR sender ILIKE $4 OR reporter ILIKE $4
+ORDER BY at DESC, report_id DESC LIMIT $5`
 
-// Reports lists the messages that were reported, newest first.
+// Reports lists the messages that users of the tenant reported, or anybody in its rooms, newest first.
 func (s *Store) Reports(ctx context.Context, t tenant.TenantID, p tenant.Page) ([]tenant.Report, error) {
 	from, err := parsePlace(p.After)
 	if err != nil {

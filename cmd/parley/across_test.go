@@ -1,0 +1,207 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/tenant"
+)
+
+// both are alice of the host's and zed of the guest's in one room, and a mate of each.
+type both struct {
+	*neighbours
+	alice, zed *peer
+	room       string // as the guest has it
+}
+
+func newBoth(t *testing.T) *both {
+	t.Helper()
+	n := newNeighbours(t)
+	n.accept()
+	return &both{neighbours: n, alice: n.peer("acme", "alice"), zed: n.peer("beta", "zed"), room: string(n.share.Room)}
+}
+
+func (b *both) unread(p *peer, room string) (unread, mentions int) {
+	b.t.Helper()
+	for _, r := range p.must("unread", `{"room":%q}`, room)["rooms"].([]any) {
+		v := r.(map[string]any)
+		return int(v["unread"].(float64)), int(v["mentions"].(float64))
+	}
+	return 0, 0
+}
+
+func TestUnreadAndMentionsAcrossTenants(t *testing.T) {
+	t.Parallel()
+	b := newBoth(t)
+	told := b.zed.listen("live.user.zed.mention")
+	toldHost := b.alice.listen("live.user.alice.mention")
+	if _, err := b.alice.tryBody(b.chat("alice"), `{"text":"you there?","mentions":["zed@beta"]}`, "", 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	last := b.alice.post(b.chat("alice"), "hello?", "")
+	if unread, mentions := b.unread(b.zed, b.room); unread != 2 || mentions != 1 {
+		t.Errorf("the guest: got %d unread and %d mentions, want 2 and 1", unread, mentions)
+	}
+	if unread, _ := b.unread(b.alice, "hall"); unread != 0 {
+		t.Errorf("who spoke: got %d unread, want none", unread)
+	}
+	m := string(b.zed.next(told).Data)
+	if !strings.Contains(m, `"room":"`+b.room+`"`) || !strings.Contains(m, `"by":"alice@acme"`) {
+		t.Errorf("the mention's notice: got %s, want the room's address, by alice@acme", m)
+	}
+	b.zed.must("read", `{"room":%q,"seq":%d}`, b.room, last.Seq)
+	if unread, mentions := b.unread(b.zed, b.room); unread != 0 || mentions != 0 {
+		t.Errorf("the guest after reading: got %d unread and %d mentions, want none", unread, mentions)
+	}
+	if _, err := b.zed.tryBody(b.chat("zed"), `{"text":"here","mentions":["alice@acme"]}`, "", 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if unread, mentions := b.unread(b.alice, "hall"); unread != 1 || mentions != 1 {
+		t.Errorf("the host: got %d unread and %d mentions, want 1 and 1", unread, mentions)
+	}
+	if m := string(b.alice.next(toldHost).Data); !strings.Contains(m, `"room":"hall"`) || !strings.Contains(m, `"by":"zed@beta"`) {
+		t.Errorf("the mention's notice: got %s, want hall, by zed@beta", m)
+	}
+}
+
+func TestReceiptsAcrossTenants(t *testing.T) {
+	t.Parallel()
+	b := newBoth(t)
+	receipts := map[*peer]string{b.alice: "zed@beta", b.zed: "alice@acme"}
+	ack := b.alice.post(b.chat("alice"), "read me", "")
+	heard := b.alice.listen("live.user.alice.read")
+	b.zed.must("read", `{"room":%q,"seq":%d}`, b.room, ack.Seq)
+	if m := string(b.alice.next(heard).Data); !strings.Contains(m, `"room":"hall"`) || !strings.Contains(m, `"zed@beta"`) {
+		t.Errorf("the receipt: got %s, want of zed@beta in hall", m)
+	}
+	heard = b.zed.listen("live.user.zed.read")
+	ack = b.zed.post(b.chat("zed"), "and me", "")
+	b.alice.must("read", `{"room":"hall","seq":%d}`, ack.Seq)
+	if m := string(b.zed.next(heard).Data); !strings.Contains(m, b.room) || !strings.Contains(m, `"alice@acme"`) {
+		t.Errorf("the receipt: got %s, want of alice@acme", m)
+	}
+	for p, other := range receipts {
+		room := map[*peer]string{b.alice: "hall", b.zed: b.room}[p]
+		found := false
+		for _, m := range p.must("members", `{"room":%q}`, room)["members"].([]any) {
+			v := m.(map[string]any)
+			found = found || v["user"] == other && v["read"] == float64(ack.Seq)
+		}
+		if !found {
+			t.Errorf("%s sees members %v, want %s with what he read", p.user, p.must("members", `{"room":%q}`, room), other)
+		}
+	}
+}
+
+// A guest sees who is in the room, and nothing else of the host.
+func TestTheDirectoryOfAGuestIsTheRoom(t *testing.T) {
+	t.Parallel()
+	b := newBoth(t)
+	var page struct{ Members []tenant.Member }
+	b.call(http.MethodGet, "/v1/tenants/beta/rooms/"+b.room+"/members", "").into(t, &page)
+	var who []string
+	for _, m := range page.Members {
+		who = append(who, string(m.User))
+	}
+	slices.Sort(who)
+	if !slices.Equal(who, []string{"alice@acme", "zed"}) {
+		t.Errorf("got members %v, want zed and alice@acme", who)
+	}
+	for _, path := range []string{"/users/bob@acme", "/users/alice@acme", "/users/bob", "/rooms/hall", "/rooms/hall/members"} {
+		if a := b.send(b.token, http.MethodGet, "/v1/tenants/beta"+path, ""); a.status != http.StatusNotFound && a.status != 422 {
+			t.Errorf("%s: got %d %s, want nothing", path, a.status, a.body)
+		}
+	}
+	b.zed.wantRefused("invalid", "presence", `{"users":["bob@acme"]}`)
+	b.zed.wantRefused("invalid", "direct", `{"user":"alice@acme"}`)
+	if got := b.zed.must("search", `{"query":"r"}`); len(got["rooms"].([]any)) != 1 {
+		t.Errorf("search for rooms: got %v, want the shared one alone", got["rooms"])
+	}
+}
+
+// Each side moderates its own; the host, who owns the room, everybody in it.
+func TestModerationAcrossTenants(t *testing.T) {
+	t.Parallel()
+	b := newBoth(t)
+	hers, his := b.alice.post(b.chat("alice"), "hers", ""), b.zed.post(b.chat("zed"), "his", "")
+	b.zed.wantRefused("forbidden", "delete", `{"room":%q,"seq":%d}`, b.room, hers.Seq)
+	b.zed.wantRefused("forbidden", "freeze", `{"room":%q,"on":true}`, b.room)
+	b.zed.wantRefused("forbidden", "pin", `{"room":%q,"seq":%d,"on":true}`, b.room, his.Seq)
+	b.member("beta", b.room, "zed", "moderator") // a guest's moderator moderates the guest's own
+	b.zed = b.peer("beta", "zed")
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{http.MethodDelete, fmt.Sprintf("/messages/%d", hers.Seq), http.StatusForbidden},
+		{http.MethodPut, fmt.Sprintf("/messages/%d/pin", hers.Seq), http.StatusForbidden},
+		{http.MethodDelete, "/members/alice@acme", http.StatusNotFound},
+		{http.MethodPut, "/bans/alice@acme", http.StatusNotFound},
+		{http.MethodPut, "/mutes/alice@acme", http.StatusForbidden},
+	} {
+		if a := b.send(b.token, c.method, "/v1/tenants/beta/rooms/"+b.room+c.path, map[bool]string{true: `{}`}[c.method == http.MethodPut && !strings.HasSuffix(c.path, "pin")]); a.status != c.status {
+			t.Errorf("the guest asks %s %s: got %d %s, want %d", c.method, c.path, a.status, a.body, c.status)
+		}
+	}
+	b.zed.wantRefused("forbidden", "delete", `{"room":%q,"seq":%d}`, b.room, hers.Seq)
+	b.zed.wantRefused("not_found", "kick", `{"room":%q,"user":"alice@acme"}`, b.room)
+	b.zed.wantRefused("forbidden", "pin", `{"room":%q,"seq":%d,"on":true}`, b.room, his.Seq)
+	b.alice.must("delete", `{"room":"hall","seq":%d}`, his.Seq)
+	b.alice.must("pin", `{"room":"hall","seq":%d,"on":true}`, hers.Seq)
+	if got := b.zed.must("pins", `{"room":%q}`, b.room)["messages"].([]any); len(got) != 1 || got[0].(map[string]any)["sender"] != "alice@acme" {
+		t.Errorf("pins for the guest: got %v, want alice@acme's", got)
+	}
+	reported := b.alice.listen("live.user.alice.reported")
+	b.zed.must("report", `{"room":%q,"seq":%d,"reason":"rude"}`, b.room, hers.Seq)
+	if m := string(b.alice.next(reported).Data); !strings.Contains(m, `"by":"zed@beta"`) {
+		t.Errorf("the report: got %s, want by zed@beta", m)
+	}
+	b.alice.wantRefused("forbidden", "mute", `{"room":"hall","user":"zed@beta","seconds":3600}`) // she may kick and ban him
+	mutes := "/v1/tenants/beta/rooms/" + b.room + "/mutes/zed"
+	b.call(http.MethodPut, mutes, `{}`)
+	if err := b.zed.Publish(b.chat("zed"), []byte(`{"text":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	b.zed.wantDenied("void.muted")
+	b.call(http.MethodDelete, mutes, "")
+	b.zed.post(b.chat("zed"), "spoken", "")
+	if got := b.texts("acme", "hall"); !strings.Contains(got, "zed@beta:spoken") {
+		t.Errorf("got %s, want what he said when he was free again", got)
+	}
+	b.alice.must("freeze", `{"room":"hall","on":true}`)
+	if _, err := b.zed.tryPost(b.chat("zed"), "into the ice", "", time.Second); err == nil {
+		t.Error("the guest posts in a frozen room")
+	}
+}
+
+// Who has access, since when and by whom, is one call for either side, and both trails tell what happened.
+func TestBothSidesSeeWhoHasAccess(t *testing.T) {
+	t.Parallel()
+	b := newBoth(t)
+	for _, side := range []string{"acme", "beta"} {
+		var one shareAnswer
+		b.call(http.MethodGet, "/v1/tenants/"+side+"/shares/"+b.share.ID, "").into(t, &one)
+		s := one.Share
+		if s.Host != "acme" || s.Guest != "beta" || s.Status != "accepted" || s.OfferedAt.IsZero() || s.AcceptedAt.IsZero() || s.OfferedBy == "" || s.AcceptedBy == "" {
+			t.Errorf("%s: got %+v, want both tenants, times and who did it", side, s)
+		}
+	}
+	b.call(http.MethodPatch, "/v1/tenants/acme/shares/"+b.share.ID, `{"post":false}`)
+	b.end("beta")
+	for side, want := range map[string][]string{
+		"acme": {"share.offer", "share.accept", "share.update", "share.end"}, "beta": {"share.offer", "share.accept", "share.update", "share.end"},
+	} {
+		var page struct{ Entries []tenant.AuditEntry }
+		a := b.call(http.MethodGet, "/v1/tenants/"+side+"/audit?limit=100", "")
+		a.into(t, &page)
+		for _, action := range want {
+			if !strings.Contains(string(a.body), fmt.Sprintf("%q", action)) {
+				t.Errorf("the trail of %s lacks %s", side, action)
+			}
+		}
+	}
+}
