@@ -38,13 +38,14 @@ func (c *Chat) ExportRoom(ctx context.Context, t tenant.TenantID, r tenant.RoomI
 const (
 	sqlExportUser = `SELECT user_id, name, external_id, kind, status, created_at FROM users WHERE tenant_id = $1 AND user_id = $2`
 	// One room after the other, each by its index of senders.
-	sqlExportRooms = `SELECT r.room_pk, r.room_id FROM rooms r
-		WHERE r.tenant_id = $1 AND r.room_id > $3 AND EXISTS (SELECT FROM messages m WHERE m.room_pk = r.room_pk AND m.sender = $2)
-		ORDER BY r.room_id LIMIT 100`
+	sqlExportRooms = `SELECT r.room_pk, r.id, r.viewer, r.tenant_id FROM tenant_rooms r
+		WHERE r.viewer = $1 AND r.id > $3 AND EXISTS (SELECT FROM messages m WHERE m.room_pk = r.room_pk
+			AND m.sender = $2 || CASE WHEN r.viewer = r.tenant_id THEN '' ELSE '@' || r.viewer END)
+		ORDER BY r.id LIMIT 100`
 	sqlExportMine = `SELECT ` + sqlMessageColumns + ` FROM messages m
 		WHERE m.room_pk = $1 AND m.sender = $2 AND m.seq > $3 ORDER BY m.seq LIMIT $4`
-	sqlExportMembers = `SELECT r.room_id, m.role, m.state, m.joined_at FROM members m JOIN rooms r USING (room_pk)
-		WHERE m.tenant_id = $1 AND m.user_id = $2 ORDER BY r.room_id`
+	sqlExportMembers = `SELECT r.id, m.role, m.state, m.joined_at FROM members m JOIN tenant_rooms r ON r.room_pk = m.room_pk AND r.viewer = m.tenant_id
+		WHERE m.tenant_id = $1 AND m.user_id = $2 ORDER BY r.id`
 )
 
 // The lines of a person's export: he, then his rooms, then what he said.
@@ -88,22 +89,20 @@ func (c *Chat) ExportUser(ctx context.Context, t tenant.TenantID, u tenant.UserI
 	after := tenant.RoomID("")
 	for {
 		rows, err := c.pool.Query(ctx, sqlExportRooms, t, u, after)
-		rooms, err := collect(rows, err, pgx.RowToStructByPos[exportRoom])
+		rooms, err := collect(rows, err, func(row pgx.CollectableRow) (r seenRoom, err error) {
+			err = row.Scan(&r.pk, &r.id, &r.viewer, &r.host)
+			return r, err
+		})
 		if err != nil || len(rooms) == 0 {
 			return err
 		}
 		for _, r := range rooms {
 			if err = c.exportMine(ctx, r, u, line); err != nil {
-				return fmt.Errorf("export messages of %s in %s: %w", u, r.ID, fromDB(err))
+				return fmt.Errorf("export messages of %s in %s: %w", u, r.id, fromDB(err))
 			}
-			after = r.ID
+			after = r.id
 		}
 	}
-}
-
-type exportRoom struct {
-	PK int64
-	ID tenant.RoomID
 }
 
 func (c *Chat) exportMembers(ctx context.Context, t tenant.TenantID, u tenant.UserID, line func(v any) error) error {
@@ -121,18 +120,19 @@ func (c *Chat) exportMembers(ctx context.Context, t tenant.TenantID, u tenant.Us
 	return err
 }
 
-func (c *Chat) exportMine(ctx context.Context, r exportRoom, u tenant.UserID, line func(v any) error) error {
+func (c *Chat) exportMine(ctx context.Context, r seenRoom, u tenant.UserID, line func(v any) error) error {
 	for after, n := uint64(0), exportPage; n == exportPage; {
-		rows, err := c.pool.Query(ctx, sqlExportMine, r.PK, u, after, exportPage)
+		rows, err := c.pool.Query(ctx, sqlExportMine, r.pk, r.name(u), after, exportPage)
 		mine, err := collect(rows, err, func(row pgx.CollectableRow) (tenant.Message, error) {
 			m, _, err := scanMessage(row)
+			r.show(&m)
 			return m, err
 		})
 		if err != nil {
 			return err
 		}
 		for _, m := range mine {
-			if err = line(exportedMessage{"message", r.ID, m}); err != nil {
+			if err = line(exportedMessage{"message", r.id, m}); err != nil {
 				return err
 			}
 			after = m.Seq

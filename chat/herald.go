@@ -108,7 +108,11 @@ CROSS JOIN LATERAL (SELECT CASE WHEN r.viewer = r.tenant_id THEN m.user_id ELSE 
 JOIN sessions s ON s.account = t.account AND s.user_id = m.user_id AND s.rooms IS NOT NULL AND NOT r.id = ANY (s.rooms)
 JOIN room_heads h ON h.room_pk = r.room_pk
 LEFT JOIN read_positions p ON p.room_pk = r.room_pk AND p.user_id = m.user_id AND p.tenant_id = m.tenant_id
-CROSS JOIN LATERAL (SELECT coalesce(p.seq, 0) AS read, greatest(p.n, h.first_n - 1) AS n, h.last_seq AS last) AS b
+CROSS JOIN LATERAL (SELECT greatest(r.visible_from, CASE WHEN r.history = 'joined' THEN m.joined_at END) AS at) AS reads
+CROSS JOIN LATERAL (SELECT coalesce(p.seq, 0) AS read, h.last_seq AS last,
+  greatest(p.n, h.first_n - 1, CASE WHEN reads.at IS NOT NULL THEN (
+    SELECT o.n FROM messages o WHERE o.room_pk = r.room_pk AND o.at < reads.at AND o.n IS NOT NULL
+    ORDER BY o.at DESC, o.seq DESC LIMIT 1) END) AS n) AS b
 CROSS JOIN LATERAL (
   SELECT b.read, b.n, b.last, h.last_n - b.n - CASE WHEN h.last_n > b.n THEN (
     SELECT count(*) FROM messages d WHERE d.room_pk = r.room_pk AND d.n > b.n AND d.deleted_at IS NOT NULL) ELSE 0 END AS unread
