@@ -226,57 +226,92 @@ func TestSharesOnlyReadWhereTheHostSaysSo(t *testing.T) {
 	}
 }
 
+// records are all that a refused call on shares might have touched: what tenants have, what the trail tells, what is
+// still to be done, and what the servers are to know.
+func (n *neighbours) records() string {
+	n.t.Helper()
+	var all string
+	err := n.database().QueryRow(n.t.Context(), `SELECT concat_ws(E'\n',
+		(SELECT string_agg(to_jsonb(s)::text, ' ' ORDER BY share_id) FROM shares s),
+		(SELECT string_agg(to_jsonb(m)::text, ' ' ORDER BY room_pk, tenant_id, user_id) FROM members m),
+		(SELECT string_agg(to_jsonb(r)::text, ' ' ORDER BY room_pk) FROM rooms r),
+		(SELECT string_agg(encode(content, 'hex'), ' ' ORDER BY account) FROM accounts),
+		(SELECT count(*)::text FROM audit), (SELECT count(*)::text FROM river_job WHERE kind IN ('settle_share', 'expire_share', 'push_claims')))`).Scan(&all)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return all
+}
+
+// Whatever can't be is refused with its field or its reason, and leaves no trace (ISO-15: no share to oneself, none passed on).
 func TestSharesThatCantBe(t *testing.T) {
 	t.Parallel()
 	n := newNeighbours(t)
 	n.room("acme", "own", "private")
 	n.call(http.MethodPatch, "/v1/tenants/gamma", `{"status":"suspended"}`)
-	shares := func() int {
-		var page struct {
-			Shares []tenant.Share `json:"shares"`
-		}
-		n.call(http.MethodGet, "/v1/tenants/acme/shares", "").into(t, &page)
-		return len(page.Shares)
+	n.tenant("delta")
+	one := "/" + n.share.ID
+	type ask struct {
+		name, tenant, method, path, body string
+		status                           int
+		says                             string
 	}
-	before := shares()
-	for _, c := range []struct {
-		name, body string
-		status     int
-		field      string
-	}{
-		{"to oneself", `{"room":"hall","guest":"acme"}`, 422, "guest"},
-		{"to nobody", `{"room":"hall","guest":"nobody"}`, 422, "guest"},
-		{"to a suspended tenant", `{"room":"hall","guest":"gamma"}`, 422, "guest"},
-		{"of a room that isn't shared", `{"room":"own","guest":"beta"}`, 422, "room"},
-		{"of no room", `{"room":"nowhere","guest":"beta"}`, 422, "room"},
-		{"twice", `{"room":"hall","guest":"beta"}`, 409, ""},
-		{"of the past", `{"room":"hall","guest":"beta","until":"2020-01-01T00:00:00Z"}`, 422, "until"},
-		{"with an unknown history", `{"room":"hall","guest":"beta","history":"some"}`, 422, "history"},
-	} {
-		a := n.send(n.token, http.MethodPost, "/v1/tenants/acme/shares", c.body)
-		if a.status != c.status || c.field != "" && !strings.Contains(string(a.body), `"`+c.field+`"`) {
-			t.Errorf("an offer %s: got %d %s, want %d naming %q", c.name, a.status, a.body, c.status, c.field)
+	refuse := func(asks ...ask) {
+		t.Helper()
+		for _, c := range asks {
+			before := n.records()
+			a := n.send(n.token, c.method, "/v1/tenants/"+c.tenant+"/shares"+c.path, c.body)
+			if a.status != c.status || !strings.Contains(string(a.body), c.says) {
+				t.Errorf("%s: got %d %s, want %d that says %q", c.name, a.status, a.body, c.status, c.says)
+			}
+			if after := n.records(); after != before {
+				t.Errorf("%s: records changed from\n%s\nto\n%s", c.name, before, after)
+			}
 		}
 	}
-	if got := shares(); got != before {
-		t.Errorf("got %d shares, want the %d of before", got, before)
+	offer := func(name, tenant, body string, status int, says string) ask {
+		return ask{name, tenant, http.MethodPost, "", body, status, says}
 	}
-	if a := n.send(n.token, http.MethodPost, "/v1/tenants/beta/shares", fmt.Sprintf(`{"room":%q,"guest":"acme"}`, n.share.Room)); a.status != 422 {
-		t.Errorf("the guest offers the host's room: got %d %s, want 422", a.status, a.body)
-	}
-	for _, c := range []struct {
-		who, verb string
-		status    int
-	}{
-		{"acme", "accept", 403}, {"gamma", "accept", 404}, {"beta", "accept", 200}, {"beta", "accept", 409}, {"beta", "decline", 409},
-	} {
-		if a := n.answerShare(c.who, c.verb); a.status != c.status {
-			t.Errorf("%s by %s: got %d %s, want %d", c.verb, c.who, a.status, a.body, c.status)
-		}
-	}
+	refuse(
+		offer("an offer to oneself", "acme", `{"room":"hall","guest":"acme"}`, 422, `"guest"`),
+		offer("an offer to nobody", "acme", `{"room":"hall","guest":"nobody"}`, 422, `"guest"`),
+		offer("an offer to no id", "acme", `{"room":"hall","guest":"*"}`, 422, `"guest"`),
+		offer("an offer to a suspended tenant", "acme", `{"room":"hall","guest":"gamma"}`, 422, `"guest"`),
+		offer("an offer of a room that isn't shared", "acme", `{"room":"own","guest":"beta"}`, 422, `"room"`),
+		offer("an offer of no room", "acme", `{"room":"nowhere","guest":"beta"}`, 422, `"room"`),
+		offer("an offer of a wildcard", "acme", `{"room":"*","guest":"beta"}`, 422, `"room"`),
+		offer("an offer of nothing", "acme", `{"guest":"beta"}`, 422, `"room"`),
+		offer("an offer twice", "acme", `{"room":"hall","guest":"beta"}`, 409, "conflict"),
+		offer("an offer of the past", "acme", `{"room":"hall","guest":"delta","until":"2020-01-01T00:00:00Z"}`, 422, `"until"`),
+		offer("an offer with an unknown history", "acme", `{"room":"hall","guest":"delta","history":"some"}`, 422, `"history"`),
+		offer("an offer with an unknown key", "acme", `{"room":"hall","guest":"delta","write":true}`, 422, "write"),
+		offer("an offer of the host's room by its guest", "beta", fmt.Sprintf(`{"room":%q,"guest":"delta"}`, n.share.Room), 422, `"room"`),
+		ask{"the host accepts", "acme", http.MethodPost, one + "/accept", "", 403, "forbidden"},
+		ask{"a third accepts", "delta", http.MethodPost, one + "/accept", "", 404, "not_found"},
+		ask{"a third looks", "delta", http.MethodGet, one, "", 404, "not_found"},
+		ask{"a third ends", "delta", http.MethodDelete, one, "", 404, "not_found"},
+		ask{"a share of no id", "beta", http.MethodPost, "/x/accept", "", 422, `"share"`},
+	)
+	n.accept()
+	refuse(
+		ask{"accepted twice", "beta", http.MethodPost, one + "/accept", "", 409, "conflict"},
+		ask{"declined after it was accepted", "beta", http.MethodPost, one + "/decline", "", 409, "conflict"},
+		ask{"the guest lets itself post", "beta", http.MethodPatch, one, `{"post":true}`, 403, "forbidden"},
+		offer("passed on by the guest", "beta", fmt.Sprintf(`{"room":%q,"guest":"delta"}`, n.share.Room), 422, `"room"`),
+		offer("offered back to the host", "beta", fmt.Sprintf(`{"room":%q,"guest":"acme"}`, n.share.Room), 422, `"room"`),
+	)
 	n.end("beta")
-	if a := n.send(n.token, http.MethodDelete, "/v1/tenants/acme/shares/"+n.share.ID, ""); a.status != 409 {
-		t.Errorf("ending what is ended: got %d %s, want 409", a.status, a.body)
+	refuse(
+		ask{"ended twice", "acme", http.MethodDelete, one, "", 409, "conflict"},
+		ask{"accepted after the end", "beta", http.MethodPost, one + "/accept", "", 409, "conflict"},
+		ask{"changed after the end", "acme", http.MethodPatch, one, `{"post":false}`, 409, "conflict"},
+	)
+	n.offer(`"post":true`)
+	if _, err := n.database().Exec(t.Context(), `UPDATE shares SET expires_at = now() - interval '1 minute' WHERE share_id = $1`, n.share.ID); err != nil {
+		t.Fatal(err)
+	}
+	if a := n.answerShare("beta", "accept"); a.status != http.StatusConflict {
+		t.Errorf("accepted after the offer's time: got %d %s, want 409", a.status, a.body)
 	}
 }
 
@@ -328,5 +363,38 @@ func TestTheHostKeepsAGuestsUserOut(t *testing.T) {
 	n.peer("beta", "zed").post(n.chat("zed"), "back", "")
 	if got := n.senders("acme", "hall"); !slices.Equal(got, []string{"zed@beta", "zed@beta", "zed@beta"}) {
 		t.Errorf("got posts of %v, want three of zed's", got)
+	}
+}
+
+// What the rows say of a share holds after a crash between their commit and what follows from it. ISO-14, FLT-02.
+func TestSharedRoomsFollowTheRowsAfterACrash(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	n.accept()
+	n.peer("beta", "zed").post(n.chat("zed"), "before", "")
+	for _, c := range []struct {
+		name, change string
+		posts        bool
+	}{
+		{"ended", `UPDATE shares SET status = 'ended', ended_at = now() WHERE share_id = $1`, false},
+		{"accepted", `UPDATE shares SET status = 'accepted', ended_at = NULL WHERE share_id = $1`, true},
+		{"only to read", `UPDATE shares SET post = false WHERE share_id = $1`, false},
+	} {
+		if _, err := n.database().Exec(t.Context(), c.change, n.share.ID); err != nil {
+			t.Fatal(err)
+		}
+		n.kill()
+		n.start()
+		zed := n.peer("beta", "zed")
+		ack, err := zed.tryPost(n.chat("zed"), c.name, "", 10*time.Second)
+		if posts := err == nil && ack.Error == nil; posts != c.posts {
+			t.Errorf("%s: the guest posts: %v (%v), want %v", c.name, posts, err, c.posts)
+		}
+		if got := zed.ask("history", fmt.Sprintf(`{"room":%q}`, n.share.Room))["ok"]; got != (c.name != "ended") {
+			t.Errorf("%s: the guest reads: %v", c.name, got)
+		}
+	}
+	if got := n.texts("acme", "hall"); strings.Contains(got, "ended") || strings.Contains(got, "only to read") {
+		t.Errorf("got %s, want what was allowed alone", got)
 	}
 }
