@@ -53,13 +53,13 @@ func (w *web) link(q *request) (tenant.Secret, error) {
 	if secret == "" {
 		return "", tenant.Invalid("link", "open the link as you got it, with all that is behind the #")
 	}
-	if !w.throttle.try("link", q.browser().Address) {
+	if !w.throttle.try(nobody, q.browser().Address) {
 		return "", tooMany()
 	}
 	if _, err := w.people.Link(q.Context(), secret); err != nil {
 		return "", err
 	}
-	w.throttle.right("link", q.browser().Address)
+	w.throttle.right(nobody, q.browser().Address)
 	return secret, nil
 }
 
@@ -93,7 +93,7 @@ func (w *web) doJoin(q *request) (outcome, error) {
 		if secret, err = w.link(q); err != nil {
 			return q.correct(&form, err, again)
 		}
-	} else if !w.throttle.try("join", q.browser().Address) { // each costs a hash, and tells whether an address is taken
+	} else if !w.throttle.try(nobody, q.browser().Address) { // each costs a hash, and tells whether an address is taken
 		return q.correct(&form, tooMany(), again)
 	}
 	session, err := w.people.Join(q.Context(), secret, tenant.NewPerson{

@@ -230,3 +230,30 @@ func TestRecoveryByLink(t *testing.T) {
 	b.goes("set it", b.post("/recover", "link", link.Reveal(), "password", "battery staple"), "/")
 	b.shows("the link again", b.post("/recover", "link", link.Reveal(), "password", "battery staple"), http.StatusNotFound, "was used")
 }
+
+// CON-07, CON-08: strangers who guess links are slowed, and keep nobody else from using his.
+func TestGuessedLinksSlowOnlyWhoGuesses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, tenant.SignUpClosed)
+	link, _, err := s.people.FirstOperator(t.Context())
+	s.must(err)
+	now := time.Now()
+	s.web.throttle.now = func() time.Time { return now }
+	for range wrongPerAddress {
+		if !s.web.throttle.try(nobody, "203.0.113.9") {
+			t.Fatal("a guess within the bound: got refused, want let through")
+		}
+	}
+	if s.web.throttle.try(nobody, "203.0.113.9") {
+		t.Error("one guess more: got let through, want refused")
+	}
+	b := s.surfer()
+	b.goes("the link from elsewhere", b.post("/join?link", "link", link.Reveal(), "email", "op@example.com", "password", password), "/")
+	for range wrongPerAddress {
+		b.post("/join/info", "link", "nonsense")
+	}
+	b.shows("a guess too many", b.post("/join?link", "link", "nonsense", "email", "eve@example.com", "password", password), http.StatusTooManyRequests, "Too many wrong tries")
+	if n := s.count("SELECT count(*) FROM people"); n != 1 {
+		t.Errorf("got %d people, want the one whose link was good", n)
+	}
+}

@@ -30,6 +30,9 @@ type allowance struct {
 	at   time.Time
 }
 
+// nobody is who tries something that names no person.
+const nobody = ""
+
 func newThrottle() *throttle {
 	return &throttle{left: map[string]allowance{}, known: map[string]struct{}{}, now: time.Now}
 }
@@ -50,11 +53,20 @@ func network(host string) string {
 func pair(who, address string) string { return "pair " + who + "@" + network(address) }
 
 // try reports whether who may be tried once more from an address, and counts the try as wrong
-// until right says otherwise: many at once shall not all find the same room.
+// until right says otherwise: many at once shall not all find the same room. Of a link it is not
+// known whose it is: nobody is who, and the address counts alone.
 func (t *throttle) try(who, address string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	keys := []string{"who " + who, "from " + network(address)}
+	from := "from " + network(address)
+	if who == nobody {
+		if t.rest(from, wrongPerAddress) < 1 {
+			return false
+		}
+		t.add(from, wrongPerAddress, -1)
+		return true
+	}
+	keys := []string{"who " + who, from}
 	if t.rest(keys[0], wrongPerPerson) >= 1 && t.rest(keys[1], wrongPerAddress) >= 1 {
 		t.add(keys[0], wrongPerPerson, -1)
 		t.add(keys[1], wrongPerAddress, -1)
@@ -72,8 +84,11 @@ func (t *throttle) try(who, address string) bool {
 func (t *throttle) right(who, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.add("who "+who, wrongPerPerson, 1)
 	t.add("from "+network(address), wrongPerAddress, 1)
+	if who == nobody {
+		return
+	}
+	t.add("who "+who, wrongPerPerson, 1)
 	makeRoom(t.known)
 	t.known[pair(who, address)] = struct{}{}
 }
