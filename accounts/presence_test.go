@@ -78,7 +78,7 @@ func TestShortConnectionLeavesNoSession(t *testing.T) {
 	mustDial(t, env.Server.ClientURL(), row, "alice").Close()
 	<-ended
 	if _, err := env.Pool.Exec(t.Context(), `INSERT INTO sessions VALUES ($1, $2, $3, $4, 'token', 'a', now())`,
-		short.Server, int64(short.CID), short.Account, short.User); err != nil { //nolint:gosec // G115: a server counts connections from 1
+		short.Server, int64(short.CID), short.Account, short.User); err != nil {
 		t.Fatal(err)
 	}
 	natstest.Eventually(t, "the session to be forgotten", func() bool { return sessions(t, env) == 0 })

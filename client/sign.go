@@ -83,7 +83,7 @@ func (o SigningOrder) parse() (signer, user nkeys.KeyPair, err error) {
 		faults = append(faults, errors.New("Name must have the form of an id, a-z, 0-9, - and _")) //nolint:staticcheck // ST1005: a field's name
 	}
 	if o.TTL < time.Second || o.TTL > maxSigned {
-		faults = append(faults, errors.New("TTL must be 1 s to 24 h")) //nolint:staticcheck // ST1005: a field's name
+		faults = append(faults, errors.New("TTL must be 1 s to 24 h"))
 	}
 	return signer, user, errors.Join(faults...)
 }

@@ -210,8 +210,10 @@ func (w *web) membersOf(q *request, room tenant.Room, v *ui.Room) error {
 			row.Button = &ui.Button{Action: of + "/remove", Label: "Remove"}
 		}
 		if m.State == tenant.Joined && !guest && v.Add != nil {
-			row.Change = &ui.Form{Action: path + "/members", Submit: "Set", Inline: true, Hidden: []ui.Option{{Value: "user", Label: row.ID}},
-				Fields: []ui.Field{{Name: "role", ID: "-" + row.ID, Label: "Role of " + row.ID, Bare: true, Value: row.Role, Options: roles}}}
+			row.Change = &ui.Form{
+				Action: path + "/members", Submit: "Set", Inline: true, Hidden: []ui.Option{{Value: "user", Label: row.ID}},
+				Fields: []ui.Field{{Name: "role", ID: "-" + row.ID, Label: "Role of " + row.ID, Bare: true, Value: row.Role, Options: roles}},
+			}
 		}
 		v.Members = append(v.Members, row)
 	}
