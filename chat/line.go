@@ -1,6 +1,10 @@
 package chat
 
-import "parley/tenant"
+import (
+	"time"
+
+	"parley/tenant"
+)
 
 // A line is one stream as the projector sees it: its cursor, the live messages
 // that wait, and what it is known to hold beyond them. The projector's lock guards it,
@@ -18,7 +22,16 @@ type line struct {
 	busy    bool // a worker has it
 	ready   bool // it waits for a worker
 	single  int  // so many batches of one message, to find the one that Postgres refuses
+
+	committed time.Time // the last batch
+	awaited   uint64    // somebody waits to read up to here
+	resting   bool      // a timer brings it back
 }
+
+// linger is the least time between the batches of a busy line, so that they are few and large: a
+// batch is a dozen statements, whatever is in it. What comes to an idle line, or what somebody of
+// this process waits to read, is projected at once.
+const linger = 25 * time.Millisecond
 
 // A batch is bounded, so that one transaction is short and one answer of a stream fits in memory.
 const (
@@ -78,6 +91,17 @@ func (l *line) advance(to uint64) (freed int) {
 
 // lacks reports whether the stream holds, or may hold, more than is committed.
 func (l *line) lacks() bool { return l.suspect || l.target > l.cursor }
+
+// rest is how long the line may let more messages gather: not at all where a batch is full, somebody
+// waits to read it, or the stream has what the queue has not.
+func (l *line) rest(now time.Time) time.Duration {
+	full := len(l.queue) >= batchMessages || l.bytes >= batchBytes
+	elsewhere := l.suspect || l.target > l.cursor+uint64(len(l.queue))
+	if full || elsewhere || l.single > 0 || l.awaited > l.cursor {
+		return 0
+	}
+	return l.committed.Add(linger).Sub(now)
+}
 
 // limit is the size of the next batch.
 func (l *line) limit() int {

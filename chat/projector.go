@@ -140,11 +140,43 @@ func (p *projector) schedule(l *line) {
 	if l.busy || l.ready {
 		return // its worker looks again before it lets go
 	}
+	if pause := l.rest(time.Now()); pause > 0 {
+		p.rest(l, pause)
+		return
+	}
 	l.ready = true
 	p.ready = append(p.ready, l)
 	select {
 	case p.wake <- struct{}{}:
 	default: // every worker has been woken and will look
+	}
+}
+
+// rest schedules a line after a pause.
+func (p *projector) rest(l *line, pause time.Duration) {
+	if l.resting {
+		return
+	}
+	l.resting = true
+	time.AfterFunc(pause, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		l.resting = false
+		if l.lacks() {
+			p.schedule(l)
+		}
+	})
+}
+
+// hasten lets a line rest no more before it is projected up to a sequence.
+func (p *projector) hasten(stream string, seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := p.lines[stream]; l != nil && seq > l.cursor {
+		l.awaited = max(l.awaited, seq)
+		if l.lacks() {
+			p.schedule(l)
+		}
 	}
 }
 
@@ -288,6 +320,7 @@ func (p *projector) advance(l *line, to uint64) {
 	defer p.mu.Unlock()
 	p.grow(-l.advance(to))
 	l.single = max(l.single-1, 0)
+	l.committed = time.Now()
 }
 
 // fault logs what went wrong with a line, unless the term is over.

@@ -42,6 +42,9 @@ func (c *Chat) projected(ctx context.Context, stream string, want uint64) error 
 		if have >= want {
 			return nil
 		}
+		if p := c.leading.Load(); p != nil {
+			p.hasten(stream, want)
+		}
 		// Another process may be the projector: its commits show in the row alone.
 		have, err := c.cursor(ctx, stream)
 		if err != nil || have >= want {
