@@ -217,3 +217,39 @@ func TestAcknowledgedGuestPostsCountWhateverBecomesOfTheirSenders(t *testing.T) 
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// What the host's retention takes of a shared room, nobody has any more, on either side, and nobody has it unread.
+func TestRetentionTakesFromBothSides(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	h.run(h.chat)
+	stream := subject.Stream(h.tenant.Account, "shared1")
+	var last uint64
+	for i, who := range []struct{ account, user string }{{h.tenant.Account, "alice"}, {h.beta.Account, "zed"}, {h.tenant.Account, "alice"}} {
+		text := string(rune('1' + i))
+		last = h.store(at(who.account, who.user), `{"text":"`+text+`"}`, nats.Header{nats.MsgIdHdr: {h.newID()}}).Seq
+	}
+	if err := h.chat.caughtUp(h.ctx(), stream); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.senders(); len(got) != 3 {
+		t.Fatalf("got %q, want three messages", got)
+	}
+	if err := h.chat.purgeBefore(h.ctx(), stream, last); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("the rows agree with the stream", func() bool { return len(h.senders()) == 1 })
+	for _, side := range []struct {
+		of   tenant.TenantID
+		room tenant.RoomID
+	}{{"acme", "hall"}, {"beta", hallAddress}} {
+		page, err := h.chat.History(h.ctx(), side.of, side.room, tenant.HistoryQuery{Limit: 10})
+		if err != nil || len(page.Messages) != 1 || page.Messages[0].Text != "3" {
+			t.Errorf("%s reads %+v, %v, want the last message alone", side.of, page.Messages, err)
+		}
+	}
+	rooms, err := h.chat.unreadRooms(h.ctx(), caller{tenant: "beta", user: "zed"})
+	if err != nil || len(rooms) != 1 || rooms[0].Unread != 1 {
+		t.Errorf("the guest has unread %+v, %v, want the one message behind his own", rooms, err)
+	}
+}

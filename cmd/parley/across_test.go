@@ -123,6 +123,56 @@ func TestTheDirectoryOfAGuestIsTheRoom(t *testing.T) {
 	}
 }
 
+// Both sides find what the other said, by the names that they have for the room and its people.
+func TestSearchAcrossTenants(t *testing.T) {
+	t.Parallel()
+	b := newBoth(t)
+	b.alice.post(b.chat("alice"), "the quarterly invoice", "")
+	b.zed.post(b.chat("zed"), "which invoice do you mean", "")
+	for _, c := range []struct {
+		p       *peer
+		room    string
+		senders []string
+	}{{b.alice, "hall", []string{"alice", "zed@beta"}}, {b.zed, b.room, []string{"alice@acme", "zed"}}} {
+		for _, in := range []string{"", fmt.Sprintf(`,"room":%q`, c.room)} {
+			var senders []string
+			for _, m := range c.p.must("search", `{"query":"invoice"%s}`, in)["messages"].([]any) {
+				v := m.(map[string]any)
+				senders = append(senders, v["sender"].(string))
+				if v["room"] != c.room {
+					t.Errorf("%s finds it in %v, want %s", c.p.user, v["room"], c.room)
+				}
+			}
+			slices.Sort(senders)
+			if !slices.Equal(senders, c.senders) {
+				t.Errorf("%s finds messages of %v, want %v", c.p.user, senders, c.senders)
+			}
+		}
+	}
+	if got := b.peer("beta", "alice").must("search", `{"query":"invoice"}`)["messages"].([]any); len(got) != 0 {
+		t.Errorf("who is not in the room finds %v", got)
+	}
+}
+
+// A share of a time is over when it is, as one that is ended by hand.
+func TestSharedRoomsExpire(t *testing.T) {
+	t.Parallel()
+	b := newBoth(t)
+	b.zed.post(b.chat("zed"), "in time", "")
+	until := time.Now().Add(time.Second).UTC().Format(time.RFC3339Nano)
+	b.call(http.MethodPatch, "/v1/tenants/acme/shares/"+b.share.ID, fmt.Sprintf(`{"until":%q}`, until))
+	eventually(t, "the share expires", func() bool {
+		var one shareAnswer
+		b.call(http.MethodGet, "/v1/tenants/beta/shares/"+b.share.ID, "").into(t, &one)
+		return one.Share.Status == tenant.ShareExpired
+	})
+	eventually(t, "the guest posts no more", func() bool {
+		_, err := b.peer("beta", "zed").tryPost(b.chat("zed"), "too late", "", time.Second)
+		return err != nil
+	})
+	b.peer("beta", "zed").wantRefused("not_found", "history", `{"room":%q}`, b.room)
+}
+
 // Each side moderates its own; the host, who owns the room, everybody in it.
 func TestModerationAcrossTenants(t *testing.T) {
 	t.Parallel()
