@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,9 +12,17 @@ import (
 
 // Users whom their tenant signs post as their nkey. In the rows they are who has it registered, or had
 // it when the message was stored: what was acknowledged then counts.
-const sqlSigners = `SELECT u.nkey, u.user_id, NULL::timestamptz FROM users u WHERE u.tenant_id = $1 AND u.nkey = ANY ($2)
-	UNION ALL
-	SELECT l.nkey, l.user_id, l.lost_at FROM lost_nkeys l WHERE l.tenant_id = $1 AND l.nkey = ANY ($2)`
+const sqlSigners = `SELECT nkey, user_id, until FROM (
+		SELECT nkey, user_id, NULL::timestamptz AS until FROM users WHERE tenant_id = $1 AND nkey = ANY ($2)
+		UNION ALL
+		SELECT nkey, user_id, lost_at FROM lost_nkeys WHERE tenant_id = $1 AND nkey = ANY ($2)) AS s
+	ORDER BY until NULLS LAST`
+
+// A signer is whose an nkey is, or was until a time.
+type signer struct {
+	user  string
+	until *time.Time
+}
 
 // nameSigned gives the posts of users whom their tenant signs the names that the rows have. An nkey that is
 // nobody's stays, and is refused as a sender whom nobody knows.
@@ -31,25 +40,21 @@ func nameSigned(ctx context.Context, tx pgx.Tx, l *line, batch []candidate) erro
 	if err != nil {
 		return err
 	}
-	now, lost := map[string]string{}, map[string]string{}
-	until := map[string]time.Time{}
-	var nkey, user string
-	var at *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&nkey, &user, &at}, func() error {
-		if at == nil {
-			now[nkey] = user
-		} else {
-			lost[nkey], until[nkey] = user, *at
-		}
+	signers := map[string][]signer{}
+	var nkey string
+	var s signer
+	if _, err := pgx.ForEachRow(rows, []any{&nkey, &s.user, &s.until}, func() error {
+		signers[nkey] = append(signers[nkey], s)
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
 	for i := range batch {
 		c := &batch[i]
-		if user, before := lost[c.post.Sender]; before && c.msg.at.Before(until[c.post.Sender]) {
-			c.post.Sender = user
-		} else if user, known := now[c.post.Sender]; known {
-			c.post.Sender = user
+		had := signers[c.post.Sender]
+		if at := slices.IndexFunc(had, func(s signer) bool { return s.until == nil || c.msg.at.Before(*s.until) }); at >= 0 {
+			c.post.Sender = had[at].user
 		}
 	}
-	return err
+	return nil
 }

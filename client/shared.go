@@ -107,6 +107,9 @@ type participants struct {
 
 // participating is the listener's room with those who take part now.
 func (l *Listener) participating() Room {
+	if l.room.Shared == nil {
+		return l.room
+	}
 	l.tenants.mu.Lock()
 	defer l.tenants.mu.Unlock()
 	r := l.room

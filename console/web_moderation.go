@@ -10,7 +10,7 @@ import (
 
 func sanctionForm(room string) ui.Form {
 	return ui.Form{Action: room + "/sanctions", Submit: "Do it", Danger: true, Fields: []ui.Field{
-		{Name: "whom", Label: "User", Autocomplete: "off", Hint: "His id; of another tenant's user <user>@<tenant>."},
+		{Name: "whom", Label: "User", Autocomplete: "off", Hint: "The id; of another tenant's user, whom you may ban, <user>@<tenant>."},
 		{Name: "what", Label: "What", Value: "mute", Options: []ui.Option{{Value: "mute", Label: "mute: reads, and posts nothing"}, {Value: "ban", Label: "ban: out of the room"}}},
 		{Name: "seconds", Label: "For", Value: "3600", Options: []ui.Option{
 			{Value: "600", Label: "10 minutes"},

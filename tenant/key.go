@@ -16,26 +16,24 @@ type KeyKind string
 
 // The kinds of keys. The rules of each stand in a file of its own, key_<kind>.go.
 const (
-	KeyAPI       KeyKind = "api"        // lets a backend use the HTTP API
-	KeyService   KeyKind = "service"    // lets a backend connect to NATS, as a user of its name
-	KeyTLSCA     KeyKind = "tls-ca"     // a CA of client certificates
-	KeyUserToken KeyKind = "user-token" // the public key of tokens that the tenant signs
-	KeyJWKS      KeyKind = "jwks"       // a URL of the public keys of such tokens
-	KeyOIDC      KeyKind = "oidc"       // a provider whose ID tokens let users in
-	// KeyNATSScoped is the public key of NATS users whom the tenant signs.
-	KeyNATSScoped KeyKind = "nats-scoped"
+	KeyAPI        KeyKind = "api"         // lets a backend use the HTTP API
+	KeyService    KeyKind = "service"     // lets a backend connect to NATS, as a user of its name
+	KeyTLSCA      KeyKind = "tls-ca"      // a CA of client certificates
+	KeyUserToken  KeyKind = "user-token"  // the public key of tokens that the tenant signs
+	KeyJWKS       KeyKind = "jwks"        // a URL of the public keys of such tokens
+	KeyOIDC       KeyKind = "oidc"        // a provider whose ID tokens let users in
+	KeyNATSScoped KeyKind = "nats-scoped" // the public key of NATS users whom the tenant signs
 )
 
 // keyKinds are the rules by kind. A kind is added here, with a constant above, its file, and
 // its fields in KeyDetails and KeySpec.fields.
 var keyKinds = map[KeyKind]keyRules{
-	KeyAPI:       apiKeys,
-	KeyService:   serviceKeys,
-	KeyTLSCA:     tlsCAKeys,
-	KeyUserToken: userTokenKeys,
-	KeyJWKS:      jwksKeys,
-	KeyOIDC:      oidcKeys,
-
+	KeyAPI:        apiKeys,
+	KeyService:    serviceKeys,
+	KeyTLSCA:      tlsCAKeys,
+	KeyUserToken:  userTokenKeys,
+	KeyJWKS:       jwksKeys,
+	KeyOIDC:       oidcKeys,
 	KeyNATSScoped: natsScopedKeys,
 }
 

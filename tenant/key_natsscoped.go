@@ -19,7 +19,7 @@ var natsScopedKeys = keyRules{
 	most:  20,
 	check: func(k *KeySpec, f faults) {
 		f.check(k.Role == ScopedMember || k.Role == ScopedService, "role", "must be member or service")
-		f.check(validNKey('A', k.PublicKey), "public_key", "must be a public account nkey, as A followed by 55 characters; the seed stays with you")
+		f.check(ValidAccountNKey(k.PublicKey), "public_key", "must be a public account nkey, as A followed by 55 characters; the seed stays with you")
 	},
 	added: func(ctx context.Context, _ *Service, tx Tx, _ Tenant, k *Key) (KeySecret, error) {
 		// The account's own keys sign without a scope.
@@ -31,6 +31,3 @@ var natsScopedKeys = keyRules{
 	},
 	claimed: true,
 }
-
-// ValidUserNKey reports whether s has the form of a public user nkey: the sender of a user whom his tenant signs.
-func ValidUserNKey(s string) bool { return validNKey('U', s) }

@@ -53,8 +53,14 @@ func ParseNKey(field, s string) (string, error) {
 
 // checkNKey looks at the form alone: a key that is none can never sign.
 func checkNKey(f faults, field, s string) {
-	f.check(validNKey('U', s), field, "must be a public user nkey, as U followed by 55 characters")
+	f.check(ValidUserNKey(s), field, "must be a public user nkey, as U followed by 55 characters")
 }
+
+// ValidUserNKey reports whether s has the form of a public user nkey: the sender of a user whom his tenant signs.
+func ValidUserNKey(s string) bool { return validNKey('U', s) }
+
+// ValidAccountNKey reports whether s has the form of a public account nkey.
+func ValidAccountNKey(s string) bool { return validNKey('A', s) }
 
 func validNKey(kind byte, s string) bool {
 	ok := len(s) == 56 && s[0] == kind

@@ -86,13 +86,8 @@ func (s *Service) PutUser(ctx context.Context, a Actor, t TenantID, u UserID, sp
 		created = err != nil || before.Status == UserDeleted
 		if !created {
 			user = spec.apply(before, hash)
-			if lostNKey(before, user) {
-				if err := s.sweepLater(ctx, tx, SweepKey{t, before.NKey}, now); err != nil {
-					return err
-				}
-			}
 			if before.NKey != user.NKey {
-				if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
+				if err := s.changeNKeyLater(ctx, tx, before, now); err != nil {
 					return err
 				}
 			}
@@ -116,7 +111,18 @@ func (s *Service) PutUser(ctx context.Context, a Actor, t TenantID, u UserID, sp
 	return user, created, err
 }
 
-// changeNKey has the servers know that a user has another nkey, and closes what the one before opened.
+// changeNKeyLater enqueues what has the servers know that a user has another nkey, and closes what the one
+// before opened.
+func (s *Service) changeNKeyLater(ctx context.Context, tx Tx, before User, now time.Time) error {
+	if before.NKey != "" {
+		if err := s.sweepLater(ctx, tx, SweepKey{before.Tenant, before.NKey}, now); err != nil {
+			return err
+		}
+	}
+	return tx.Enqueue(ctx, PushClaims{before.Tenant}, time.Time{})
+}
+
+// changeNKey does at once what changeNKeyLater enqueued.
 func (s *Service) changeNKey(ctx context.Context, row Tenant, before User) error {
 	err := s.accounts.Push(ctx, row.ID)
 	if before.NKey != "" {
@@ -129,9 +135,6 @@ func (s *Service) changeNKey(ctx context.Context, row Tenant, before User) error
 	}
 	return nil
 }
-
-// lostNKey reports whether an nkey was taken away, and with it what was opened by it.
-func lostNKey(before, after User) bool { return before.NKey != "" && before.NKey != after.NKey }
 
 func (s *Service) roomForUser(ctx context.Context, tx Tx, t Tenant) (first bool, err error) {
 	n, err := tx.CountUsers(ctx, t.ID)

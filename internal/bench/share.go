@@ -79,8 +79,7 @@ func inPlaza(address tenant.RoomID) func(tenant.UserID) subject.Post {
 // plaza makes a private room and one that a guest shares, with members, and returns tokens of the guest's users.
 func (b *bench) plaza(ctx context.Context) (address tenant.RoomID, tokens []string, err error) {
 	const guest = "plazaguest"
-	limits := map[string]int64{"messages_per_second": spare, "storage_bytes": 1 << 32}
-	if err := b.api.call(ctx, http.MethodPost, "", map[string]any{"id": guest, "limits": limits}, nil); err != nil {
+	if err := b.api.call(ctx, http.MethodPost, "", map[string]any{"id": guest, "limits": roomy}, nil); err != nil {
 		return "", nil, err
 	}
 	for id, kind := range map[string]string{"den": "private", sharedID: "shared"} {

@@ -236,14 +236,14 @@ func (s *Server) follow() error {
 	return ctx.Err()
 }
 
-// serversOwn are the headers that only the server writes: a message with one of its sender's own does not count.
-var serversOwn = []string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"}
+// serverHeaders are the headers that only the server writes: a message with one of its sender's own does not count.
+var serverHeaders = []string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"}
 
 // project leaves out what the projector would.
 func (s *Server) project(m jetstream.Msg, meta *jetstream.MsgMetadata) {
 	p, ok := subject.ParseLive("live." + strings.TrimPrefix(m.Subject(), "chat."))
 	var body map[string]any
-	if !ok || json.Unmarshal(m.Data(), &body) != nil || slices.ContainsFunc(serversOwn, func(key string) bool { return m.Headers().Get(key) != "" }) {
+	if !ok || json.Unmarshal(m.Data(), &body) != nil || slices.ContainsFunc(serverHeaders, func(key string) bool { return m.Headers().Get(key) != "" }) {
 		return
 	}
 	e := map[string]any{"seq": meta.Sequence.Stream, "n": len(s.log) + 1, "sender": p.Sender, "time": meta.Timestamp}

@@ -125,17 +125,7 @@ func (p Post) senderFits() bool {
 }
 
 // ValidAccount reports whether s has the form of an account's public nkey.
-func ValidAccount(s string) bool {
-	if len(s) != 56 || s[0] != 'A' {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
-			return false
-		}
-	}
-	return true
-}
+func ValidAccount(s string) bool { return tenant.ValidAccountNKey(s) }
 
 // API is where a user asks the chat service in his own account.
 func API(u tenant.UserID, op string) string { return "chat.api." + string(u) + "." + op }
@@ -143,7 +133,8 @@ func API(u tenant.UserID, op string) string { return "chat.api." + string(u) + "
 // PlatformAPI is the one subscription of the chat service.
 const PlatformAPI = "t.*.api.*.*"
 
-// ParseAPI parses t.<ACCOUNT>.api.<user>.<op>; the user is an id, or the nkey of one whom his tenant signs. The op has the form of one: the service knows which exist.
+// ParseAPI parses t.<ACCOUNT>.api.<user>.<op>; the user is an id, or the nkey of one whom his tenant
+// signs. The op has the form of one: the service knows which exist.
 func ParseAPI(s string) (account string, u tenant.UserID, op string, ok bool) {
 	t := strings.Split(s, ".")
 	if len(t) != 5 || t[0] != "t" || t[2] != "api" || !ValidAccount(t[1]) || !tenant.ValidID(t[3]) && !tenant.ValidUserNKey(t[3]) || !validOp(t[4]) {

@@ -96,8 +96,11 @@ export function parseLive(place: Place, m: Msg): Message | undefined {
 
 /** The account of a shared room's message, where the room's tenants, as they are known, don't have it. */
 export function strangerOf(place: Place, m: Msg): string | undefined {
-  const account = isShared(place) ? sharerOf(place, m.subject)?.account : undefined;
-  return account !== undefined && !(account in place.tenants!) ? account : undefined;
+  if (!isShared(place)) {
+    return undefined;
+  }
+  const account = sharerOf(place, m.subject)?.account;
+  return account !== undefined && !Object.hasOwn(place.tenants, account) ? account : undefined;
 }
 
 /** Puts the names in a message of a user of by's, or in an event of the host's, as the user has them. */

@@ -1,7 +1,7 @@
 // Where to connect and as whom.
 
 import { ParleyError } from "./errors.js";
-import { validNkey, validId, validRoomId } from "./subject.js";
+import { validId, validNkey, validRoomId } from "./subject.js";
 
 /** servers, user and exactly one of token, creds, password and seed are required. */
 export interface Options {

@@ -22,6 +22,10 @@ export function validNkey(s: unknown): s is string {
   return typeof s === "string" && /^U[A-Z2-7]{55}$/.test(s);
 }
 
+function validAccount(s: string): boolean {
+  return /^A[A-Z2-7]{55}$/.test(s);
+}
+
 /** Whether s may name a room: an id, or <low>.<high> for the two users of a direct one. */
 export function validRoomId(s: unknown): s is string {
   return validId(s) || (typeof s === "string" && pair(s) !== undefined);
@@ -71,7 +75,7 @@ export function isPlace(v: unknown): v is Place {
 
 function hasSharers(p: Partial<Place>): boolean {
   const tenants = Object.entries(p.tenants ?? {});
-  return [p.address, p.tenant, p.host].every(validId) && tenants.every(([account, t]) => /^A[A-Z2-7]{55}$/.test(account) && validId(t));
+  return [p.address, p.tenant, p.host].every(validId) && tenants.every(([account, t]) => validAccount(account) && validId(t));
 }
 
 /** Whether tenants share a room. */
@@ -116,7 +120,7 @@ export function senderOf(p: Place, prefix: "live" | "sig", subject: string): str
 export function sharerOf(p: SharedPlace, subject: string): { account: string; sender: string } | undefined {
   const head = `live.${path(p)}.`;
   const [account, sender, more] = subject.slice(head.length).split(".");
-  const fits = account !== undefined && more === undefined && (sender === System || validId(sender));
+  const fits = account !== undefined && validAccount(account) && more === undefined && (sender === System || validId(sender));
   return subject.startsWith(head) && fits ? { account, sender } : undefined;
 }
 
