@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -199,6 +200,10 @@ func (c *Cluster) startRoles(ctx context.Context, conf Config, keys *keyring.Key
 	if err != nil {
 		return err
 	}
+	// Who asks all servers believes the first that answers how many there are.
+	if err := until(ctx, "the nodes to know each other", func() bool { return acquainted(sys, len(c.Nodes)) }); err != nil {
+		return err
+	}
 	notices, err := c.connect(0, accounts.RoleNotices)
 	if err != nil {
 		return err
@@ -231,6 +236,26 @@ func (c *Cluster) startRoles(ctx context.Context, conf Config, keys *keyring.Key
 		}
 	}
 	return nil
+}
+
+// acquainted reports whether n servers answer, and each knows of n.
+func acquainted(sys *nats.Conn, n int) bool {
+	answers, err := sys.SubscribeSync(sys.NewInbox())
+	if err != nil {
+		return false
+	}
+	defer func() { _ = answers.Unsubscribe() }() // fails only where the connection is closed
+	if err := sys.PublishRequest("$SYS.REQ.SERVER.PING", answers.Subject, nil); err != nil {
+		return false
+	}
+	for range n {
+		m, err := answers.NextMsg(time.Second)
+		var s server.ServerStatsMsg
+		if err != nil || json.Unmarshal(m.Data, &s) != nil || s.Stats.ActiveServers != n {
+			return false
+		}
+	}
+	return true
 }
 
 // startService makes the operations, with the chat role where it is wanted.
