@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/console/passkey"
 	"parley/console/ui"
 	"parley/tenant"
 )
@@ -42,6 +43,7 @@ type web struct {
 	origins  *http.CrossOriginProtection
 	throttle *throttle
 	routes   []route
+	site     *passkey.Site // nil: passkeys can't be made for where the console is
 }
 
 func newWeb(c *console, conf WebConfig) (*web, error) {
@@ -58,6 +60,9 @@ func newWeb(c *console, conf WebConfig) (*web, error) {
 		origins: http.NewCrossOriginProtection(), throttle: newThrottle(),
 	}
 	if err := w.origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
+		return nil, fmt.Errorf("console: WebConfig.PublicURL: %w", err)
+	}
+	if w.site, err = w.newSite(); err != nil {
 		return nil, fmt.Errorf("console: WebConfig.PublicURL: %w", err)
 	}
 	w.routes = w.table()

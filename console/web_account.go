@@ -12,17 +12,32 @@ func passwordForm() ui.Form {
 	}}
 }
 
-func (w *web) showAccount(q *request) (ui.View, error) { return w.accountView(q, passwordForm()) }
+// accountForms are the forms of a person's page.
+type accountForms struct{ password, passkey ui.Form }
 
-func (w *web) accountView(q *request, password ui.Form) (ui.View, error) {
+func (w *web) accountForms(q *request) accountForms {
+	return accountForms{password: passwordForm(), passkey: w.newPasskeyForm(q)}
+}
+
+func (w *web) showAccount(q *request) (ui.View, error) { return w.accountView(q, w.accountForms(q)) }
+
+func (w *web) accountView(q *request, forms accountForms) (ui.View, error) {
 	logins, err := w.people.Logins(q.Context(), *q.who)
 	if err != nil {
 		return nil, err
 	}
 	who := q.who.Profile
 	v := &ui.Account{
-		Page: ui.Page{Title: "Your account", Area: "account"}, Name: who.Name, Since: who.CreatedAt, Password: password,
+		Page: ui.Page{Title: "Your account", Area: "account", Passkeys: true}, Name: who.Name, Since: who.CreatedAt, Password: forms.password,
 		EndOther: ui.Button{Action: "/account/logins/end-others", Label: "End all others"},
+	}
+	if v.Passkeys, err = w.passkeyRows(q); err != nil {
+		return nil, err
+	}
+	if w.site != nil {
+		v.AddPasskey = &forms.passkey
+	} else {
+		v.NoHost = w.public.Host
 	}
 	for _, l := range logins {
 		v.Logins = append(v.Logins, ui.LoginRow{
@@ -34,15 +49,15 @@ func (w *web) accountView(q *request, password ui.Form) (ui.View, error) {
 }
 
 func (w *web) doPassword(q *request) (outcome, error) {
-	form := passwordForm()
-	again := func() (ui.View, error) { return w.accountView(q, form) }
+	forms := w.accountForms(q)
+	again := func() (ui.View, error) { return w.accountView(q, forms) }
 	who := q.who.Profile.Email
 	if !w.throttle.try(who, q.browser().Address) { // a session left open is not the password
-		return q.correct(&form, tooMany(), again)
+		return q.correct(&forms.password, tooMany(), again)
 	}
 	secret, err := w.people.ChangePassword(q.Context(), *q.who, tenant.Secret(q.PostFormValue("old")), tenant.Secret(q.PostFormValue("password")), q.browser())
 	if err != nil {
-		return q.correct(&form, err, again)
+		return q.correct(&forms.password, err, again)
 	}
 	w.throttle.right(who, q.browser().Address)
 	return outcome{to: "/account", said: "Your password is changed, and your other sessions have ended.", cookie: w.loggedIn(secret)}, nil

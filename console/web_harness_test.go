@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -79,6 +80,12 @@ type site struct {
 
 func newSite(t testing.TB, policy tenant.SignUp) *site {
 	t.Helper()
+	return newSiteAt(t, policy, "127.0.0.1")
+}
+
+// newSiteAt has the console believe that it is at a host, which must lead to this machine.
+func newSiteAt(t testing.TB, policy tenant.SignUp, host string) *site {
+	t.Helper()
 	s := &site{t: t, pool: pgtest.NewPool(t), log: &logBuffer{}}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	store, err := pgstore.New(pgstore.Config{Pool: s.pool, Logger: log})
@@ -88,7 +95,9 @@ func newSite(t testing.TB, policy tenant.SignUp) *site {
 	s.people, err = tenant.NewPeople(tenant.PeopleConfig{Store: store, Service: s.desk, Passwords: stand{}, SignUp: policy})
 	s.must(err)
 	srv := httptest.NewUnstartedServer(nil)
-	s.url = "http://" + srv.Listener.Addr().String()
+	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
+	s.must(err)
+	s.url = "http://" + net.JoinHostPort(host, port)
 	s.chat = newFake(t)
 	api, err := newConsole(Config{
 		Service: s.desk, Messages: fakeMessages{s.chat}, OperatorToken: operatorToken, DB: s.pool, Log: log, Metrics: prometheus.NewRegistry(),

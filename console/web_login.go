@@ -17,12 +17,17 @@ func loginForm(next string) ui.Form {
 	}
 }
 
-func (w *web) loginView(f ui.Form) *ui.Login {
-	return &ui.Login{Page: ui.Page{Title: "Log in"}, Form: f, SignUp: w.people.SignUp() == tenant.SignUpOpen}
+func (w *web) loginView(f ui.Form, next string) *ui.Login {
+	v := &ui.Login{Page: ui.Page{Title: "Log in", Passkeys: true}, Form: f, SignUp: w.people.SignUp() == tenant.SignUpOpen}
+	if w.site != nil {
+		v.Passkey = passkeyLoginForm(next)
+	}
+	return v
 }
 
 func (w *web) showLogin(q *request) (ui.View, error) {
-	return w.loginView(loginForm(localPath(q.URL.Query().Get("next")))), nil
+	next := localPath(q.URL.Query().Get("next"))
+	return w.loginView(loginForm(next), next), nil
 }
 
 func tooMany() error {
@@ -33,7 +38,7 @@ func tooMany() error {
 func (w *web) doLogin(q *request) (outcome, error) {
 	next := localPath(q.URL.Query().Get("next"))
 	form := loginForm(next)
-	again := func() (ui.View, error) { return w.loginView(form), nil }
+	again := func() (ui.View, error) { return w.loginView(form, next), nil }
 	email, from := tenant.NormalEmail(q.typed("email")), q.browser()
 	if !w.throttle.try(email, from.Address) {
 		return q.correct(&form, tooMany(), again)
@@ -43,12 +48,17 @@ func (w *web) doLogin(q *request) (outcome, error) {
 		return q.correct(&form, err, again)
 	}
 	w.throttle.right(email, from.Address)
+	return w.enter(q, next, secret)
+}
+
+// enter leads a person on who has logged in.
+func (w *web) enter(q *request, next string, session tenant.Secret) (outcome, error) {
 	if q.who != nil { // whoever was logged in here no longer is
 		if err := w.people.LogOut(q.Context(), *q.who); err != nil {
 			return outcome{}, err
 		}
 	}
-	return outcome{to: next, cookie: w.loggedIn(secret)}, nil
+	return outcome{to: next, cookie: w.loggedIn(session)}, nil
 }
 
 func (w *web) doLogout(q *request) (outcome, error) {

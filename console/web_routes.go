@@ -25,6 +25,8 @@ func (w *web) table() []route {
 		show("/{$}", person, w.showHome),
 		show("/login", anybody, w.showLogin),
 		do("/login", anybody, w.doLogin),
+		{method: http.MethodPost, path: "/login/passkey/challenge", who: anybody, raw: w.serveLoginChallenge},
+		do("/login/passkey", anybody, w.doPasskeyLogin),
 		do("/logout", person, w.doLogout),
 		show("/join", anybody, w.showJoin),
 		do("/join", anybody, w.doJoin),
@@ -35,6 +37,10 @@ func (w *web) table() []route {
 
 		show("/account", person, w.showAccount),
 		do("/account/password", person, w.doPassword),
+		{method: http.MethodPost, path: "/account/passkeys/challenge", who: person, raw: w.serveNewPasskeyChallenge},
+		do("/account/passkeys", person, w.doAddPasskey),
+		do("/account/passkeys/{passkey}/rename", person, w.doRenamePasskey),
+		do("/account/passkeys/{passkey}/remove", person, w.doRemovePasskey),
 		do("/account/logins/{login}/end", person, w.doEndLogin),
 		do("/account/logins/end-others", person, w.doEndOthers),
 

@@ -48,14 +48,17 @@ func (p *People) LogIn(ctx context.Context, email string, password Secret, from 
 	if !ok {
 		return "", errLogin()
 	}
-	return p.start(ctx, who, from, "password")
+	return p.start(ctx, who, from, "password", func(Tx, time.Time) error { return nil })
 }
 
-// start begins a session of a person who has proved himself.
-func (p *People) start(ctx context.Context, who Profile, from Browser, method string) (Secret, error) {
+// start begins a session of a person whose proof holds, with what goes with the proof.
+func (p *People) start(ctx context.Context, who Profile, from Browser, method string, also func(tx Tx, now time.Time) error) (Secret, error) {
 	now := p.clock()
 	login, secret := newLogin(who.ID, from, now)
 	err := p.store.Create(ctx, func(tx Tx) error {
+		if err := also(tx, now); err != nil {
+			return err
+		}
 		if err := tx.InsertLogin(ctx, login); err != nil {
 			return err
 		}

@@ -21,6 +21,8 @@ type PeopleReader interface {
 	// Links lists the links that can be used at a time into a tenant, or where t is empty those into none.
 	Links(ctx context.Context, t TenantID, at time.Time) ([]Link, error)
 	VisitsTo(ctx context.Context, t TenantID, at time.Time) ([]Visit, error)
+	Passkeys(ctx context.Context, p PersonID) ([]Passkey, error) // the oldest first
+	Passkey(ctx context.Context, credential []byte) (Passkey, error)
 }
 
 // PeopleTx changes the people of the console, in a transaction.
@@ -40,6 +42,14 @@ type PeopleTx interface {
 	DeleteLogins(ctx context.Context, p PersonID, but string) error // all but one
 	PutVisit(ctx context.Context, v Visit) error
 	DeleteVisit(ctx context.Context, p PersonID, t TenantID) error
+	InsertChallenge(ctx context.Context, c Challenge, at time.Time) error
+	// UseChallenge ends a challenge of a login (empty: of nobody's) that can be answered at a time.
+	UseChallenge(ctx context.Context, hash []byte, login string, at time.Time) error
+	InsertPasskey(ctx context.Context, p Passkey) error // a credential that is there is ErrConflict
+	// UsePasskey notes a signature. A counter that does not go forward is ErrNotFound.
+	UsePasskey(ctx context.Context, id string, counter uint32, at time.Time) error
+	RenamePasskey(ctx context.Context, p PersonID, id, name string) error
+	DeletePasskey(ctx context.Context, p PersonID, id string) error
 }
 
 // PeopleStore keeps the people of the console.

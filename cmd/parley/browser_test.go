@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-rod/rod"
 	"github.com/go-rod/rod/lib/launcher"
+	"github.com/go-rod/rod/lib/launcher/flags"
 	"github.com/go-rod/rod/lib/proto"
 
 	"parley/internal/app"
@@ -28,8 +29,8 @@ type window struct {
 	s *server
 }
 
-// chromium is Debian's, which deploy/install-deps.sh installs.
-func chromium(t *testing.T) *rod.Browser {
+// chromium is Debian's, which deploy/install-deps.sh installs. Flags and their values come in turn.
+func chromium(t *testing.T, set ...string) *rod.Browser {
 	t.Helper()
 	const bin = "/usr/bin/chromium"
 	if _, err := os.Stat(bin); err != nil {
@@ -37,6 +38,9 @@ func chromium(t *testing.T) *rod.Browser {
 	}
 	l := launcher.New().Bin(bin).NoSandbox(true).Leakless(false).Headless(true).
 		Set("disable-dev-shm-usage").Set("user-data-dir", t.TempDir())
+	for i := 0; i < len(set); i += 2 {
+		l.Set(flags.Flag(set[i]), set[i+1])
+	}
 	url, err := l.Launch()
 	if err != nil {
 		t.Fatal(err)

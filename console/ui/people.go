@@ -5,9 +5,10 @@ import "time"
 // Login is where people log in.
 type Login struct {
 	Page
-	Form   Form
-	SignUp bool // everybody may sign up
-	SSO    []Option
+	Form    Form
+	Passkey *Form // nil: none can be made for this site
+	SignUp  bool  // everybody may sign up
+	SSO     []Option
 }
 
 // Join is where people sign up: by a link, or without one where everybody may.
@@ -36,11 +37,23 @@ type Recover struct {
 // Account is a person's own page.
 type Account struct {
 	Page
-	Name     string
-	Since    time.Time
-	Password Form
-	Logins   []LoginRow
-	EndOther Button
+	Name       string
+	Since      time.Time
+	Password   Form
+	Passkeys   []PasskeyRow
+	AddPasskey *Form  // nil: none can be made for this site,
+	NoHost     string // which is at this address
+	Logins     []LoginRow
+	EndOther   Button
+}
+
+// A PasskeyRow is one of a person's passkeys.
+type PasskeyRow struct {
+	Name        string
+	Synced      bool      // it may be on several devices
+	Since, Used time.Time // Used zero: never
+	Rename      Form
+	Remove      Button
 }
 
 // A LoginRow is one open session.

@@ -41,6 +41,7 @@ type Page struct {
 	Visit    *Visit // an operator is here for a while
 	Charts   bool   // the page loads the script of charts
 	Chat     bool   // the page loads the script of the chat
+	Passkeys bool   // the page loads the script of passkeys
 }
 
 // Frame returns the frame, for whoever fills it.
@@ -84,14 +85,15 @@ type Option struct{ Value, Label string }
 
 // A Form is posted to Action. Once is a word that makes it count once, however often it is sent.
 type Form struct {
-	Action string
-	Submit string
-	Error  string // what is wrong with none of its fields
-	Once   string
-	Danger bool
-	Inline bool
-	Hidden []Option // what is sent along
-	Fields []Field
+	Action    string
+	Submit    string
+	Error     string // what is wrong with none of its fields
+	Once      string
+	Challenge string // where the script of passkeys gets what to ask an authenticator, whose answer goes along
+	Danger    bool
+	Inline    bool
+	Hidden    []Option // what is sent along
+	Fields    []Field
 }
 
 // Set puts what was typed, or what is there, into a field.

@@ -17,7 +17,7 @@ var frame = Page{
 	Tenant: &Place{ID: "acme", Name: hostile, Role: "owner", Suspended: true}, Visit: &Visit{Reason: hostile, Until: noon},
 }
 
-var form = Form{Action: "/x", Submit: hostile, Error: hostile, Once: "w", Hidden: []Option{{"a", hostile}}, Fields: []Field{
+var form = Form{Action: "/x", Submit: hostile, Error: hostile, Once: "w", Challenge: "/c", Hidden: []Option{{"a", hostile}}, Fields: []Field{
 	{Name: "a", Label: hostile, Value: hostile, Error: hostile, Hint: hostile, Autocomplete: "off"},
 	{Name: "b", Label: "B", Value: hostile, Options: []Option{{hostile, hostile}, {"2", "two"}}},
 	{Name: "c", Label: "C", Type: "textarea", Value: hostile, Optional: true},
@@ -28,11 +28,11 @@ var button = Button{Action: "/x", Label: hostile, Once: "w", Danger: true, Hidde
 
 // samples has each view filled, with what a hostile person would write.
 var samples = []View{
-	&Login{Page: Page{Title: "x"}, Form: form, SignUp: true, SSO: []Option{{"/sso", hostile}}},
+	&Login{Page: Page{Title: "x"}, Form: form, Passkey: &form, SignUp: true, SSO: []Option{{"/sso", hostile}}},
 	&Join{Page: frame, Form: form, Linked: true, Accept: &form},
 	LinkInfo{Kind: "seat", Tenant: hostile, Role: hostile, Until: noon},
 	&Recover{Page: frame, Form: form},
-	&Account{Page: frame, Name: hostile, Since: noon, Password: form, EndOther: button, Logins: []LoginRow{
+	&Account{Page: frame, Name: hostile, Since: noon, Password: form, Passkeys: []PasskeyRow{{hostile, true, noon, noon, form, button}, {}}, AddPasskey: &form, NoHost: hostile, EndOther: button, Logins: []LoginRow{
 		{Agent: hostile, Address: hostile, Since: noon, Seen: noon, Current: true}, {End: button},
 	}},
 	&Home{Page: frame, Found: true, Places: []Place{{ID: "acme", Name: hostile, Role: hostile, Suspended: true}}},

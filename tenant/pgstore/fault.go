@@ -109,6 +109,8 @@ func taken(constraint string) (field, why string) {
 		return "public_key", "it is a tenant's key, or was one; make a new one"
 	case "keys_tls_ca_once":
 		return "certificate", "a tenant has this CA's key"
+	case "passkeys_credential_key":
+		return "passkey", "it is registered already"
 	case "users_nkey", "credentials_pkey":
 		return "nkey", "it is registered already"
 	}

@@ -26,7 +26,7 @@ func main() {
 }
 
 // entries are the files that pages load.
-var entries = []string{"app.js", "app.css", "chart.js", "icon.svg", "sdk.js", "chat.js"}
+var entries = []string{"app.js", "app.css", "chart.js", "icon.svg", "sdk.js", "chat.js", "passkey.js"}
 
 func run(ui string) error {
 	web := filepath.Join(ui, "web")
