@@ -13,10 +13,10 @@ func passwordForm() ui.Form {
 }
 
 // accountForms are the forms of a person's page.
-type accountForms struct{ password, passkey ui.Form }
+type accountForms struct{ password, passkey, codes ui.Form }
 
 func (w *web) accountForms(q *request) accountForms {
-	return accountForms{password: passwordForm(), passkey: w.newPasskeyForm(q)}
+	return accountForms{password: passwordForm(), passkey: w.newPasskeyForm(q), codes: w.codesForm(q)}
 }
 
 func (w *web) showAccount(q *request) (ui.View, error) { return w.accountView(q, w.accountForms(q)) }
@@ -28,10 +28,13 @@ func (w *web) accountView(q *request, forms accountForms) (ui.View, error) {
 	}
 	who := q.who.Profile
 	v := &ui.Account{
-		Page: ui.Page{Title: "Your account", Area: "account", Passkeys: true}, Name: who.Name, Since: who.CreatedAt, Password: forms.password,
+		Page: ui.Page{Title: "Your account", Area: "account", Passkeys: true}, Name: who.Name, Since: who.CreatedAt, Password: forms.password, Codes: forms.codes,
 		EndOther: ui.Button{Action: "/account/logins/end-others", Label: "End all others"},
 	}
 	if v.Passkeys, err = w.passkeyRows(q); err != nil {
+		return nil, err
+	}
+	if v.CodesLeft, err = w.people.RecoveryCodes(q.Context(), *q.who); err != nil {
 		return nil, err
 	}
 	if w.site != nil {

@@ -111,6 +111,11 @@ func (w *web) passkeyLogin(q *request) (tenant.Secret, error) {
 	return session, err
 }
 
+// asksAgain reports whether the password is asked for before a person gets another way to log in.
+func (w *web) asksAgain(q *request) bool {
+	return !w.people.Fresh(*q.who) && q.who.Profile.PasswordHash != ""
+}
+
 // newPasskeyForm asks for the password where the login is not fresh.
 func (w *web) newPasskeyForm(q *request) ui.Form {
 	f := ui.Form{
@@ -118,7 +123,7 @@ func (w *web) newPasskeyForm(q *request) ui.Form {
 		Hidden: []ui.Option{{Value: answerField}},
 		Fields: []ui.Field{{Name: "name", ID: "-passkey", Label: "Name", Optional: true, Autocomplete: "off", Hint: "Where it is, for example: my phone."}},
 	}
-	if !w.people.Fresh(*q.who) && q.who.Profile.PasswordHash != "" {
+	if w.asksAgain(q) {
 		f.Fields = append(f.Fields, ui.Field{Name: "password", ID: "-passkey", Label: "Your password", Type: "password", Autocomplete: "current-password"})
 	}
 	return f

@@ -34,6 +34,8 @@ func (w *web) table() []route {
 		do("/join/accept", person, w.doAccept),
 		show("/recover", anybody, w.showRecover),
 		do("/recover", anybody, w.doRecover),
+		show("/recover/code", anybody, w.showRecoverByCode),
+		do("/recover/code", anybody, w.doRecoverByCode),
 
 		show("/account", person, w.showAccount),
 		do("/account/password", person, w.doPassword),
@@ -41,6 +43,7 @@ func (w *web) table() []route {
 		do("/account/passkeys", person, w.doAddPasskey),
 		do("/account/passkeys/{passkey}/rename", person, w.doRenamePasskey),
 		do("/account/passkeys/{passkey}/remove", person, w.doRemovePasskey),
+		do("/account/recovery-codes", person, w.doNewCodes),
 		do("/account/logins/{login}/end", person, w.doEndLogin),
 		do("/account/logins/end-others", person, w.doEndOthers),
 

@@ -48,7 +48,13 @@ func (p *People) LogIn(ctx context.Context, email string, password Secret, from 
 	if !ok {
 		return "", errLogin()
 	}
-	return p.start(ctx, who, from, "password", func(Tx, time.Time) error { return nil })
+	return p.start(ctx, who, from, "password", func(tx Tx, _ time.Time) error {
+		held, err := tx.HoldProfile(ctx, who.ID) // hashing takes its time: the password may be another by now
+		if err == nil && held.PasswordHash != who.PasswordHash {
+			err = errLogin()
+		}
+		return err
+	})
 }
 
 // start begins a session of a person whose proof holds, with what goes with the proof.
@@ -66,6 +72,29 @@ func (p *People) start(ctx context.Context, who Profile, from Browser, method st
 		return audit(ctx, tx, actorOf(who), now, "", "person.login", "person:"+who.Email, nil, after)
 	})
 	return secret, err
+}
+
+// own runs a change that a session's person makes of how they log in. It holds the person's row, and
+// refuses a session that has ended: whoever ended it wants nothing more to come of it.
+func (p *People) own(ctx context.Context, s Principal, fn func(tx Tx, who Profile, now time.Time) error) error {
+	return p.store.Create(ctx, func(tx Tx) error {
+		who, err := tx.HoldProfile(ctx, s.Profile.ID)
+		if err != nil {
+			return err
+		}
+		if err := mustHaveLogin(ctx, tx, s); err != nil {
+			return err
+		}
+		return fn(tx, who, p.clock())
+	})
+}
+
+func mustHaveLogin(ctx context.Context, tx Tx, s Principal) error {
+	there, err := tx.HasLogin(ctx, s.Profile.ID, s.Login.ID)
+	if err == nil && !there {
+		err = Errorf(CodeUnauthorized, "log in first")
+	}
+	return err
 }
 
 // seenEvery is how exactly the last request of a login is known.
@@ -134,17 +163,27 @@ func (p *People) ChangePassword(ctx context.Context, s Principal, old, password 
 	if err != nil {
 		return "", err
 	}
-	return p.setPassword(ctx, s.Profile, hash, from, func(Tx, time.Time) error { return nil })
+	return p.setPassword(ctx, s.Profile.ID, hash, from, "password", func(tx Tx, who Profile, _ time.Time) error {
+		if who.PasswordHash != s.Profile.PasswordHash {
+			return Invalid("old", "is not your password any more")
+		}
+		return mustHaveLogin(ctx, tx, s)
+	})
 }
 
-func (p *People) setPassword(ctx context.Context, who Profile, hash Secret, from Browser, also func(tx Tx, now time.Time) error) (Secret, error) {
+// setPassword ends all sessions of a person whose proof holds, and starts one. proof runs with the person's row held.
+func (p *People) setPassword(ctx context.Context, id PersonID, hash Secret, from Browser, method string, proof func(tx Tx, who Profile, now time.Time) error) (Secret, error) {
 	now := p.clock()
-	who.PasswordHash = hash
-	login, secret := newLogin(who.ID, from, now)
+	login, secret := newLogin(id, from, now)
 	err := p.store.Create(ctx, func(tx Tx) error {
-		if err := also(tx, now); err != nil {
+		who, err := tx.HoldProfile(ctx, id)
+		if err != nil {
 			return err
 		}
+		if err := proof(tx, who, now); err != nil {
+			return err
+		}
+		who.PasswordHash = hash
 		if err := tx.UpdateProfile(ctx, who); err != nil {
 			return err
 		}
@@ -154,7 +193,7 @@ func (p *People) setPassword(ctx context.Context, who Profile, hash Secret, from
 		if err := tx.InsertLogin(ctx, login); err != nil {
 			return err
 		}
-		return audit(ctx, tx, actorOf(who), now, "", "person.password", "person:"+who.Email, nil, map[string]string{"address": from.Address})
+		return audit(ctx, tx, actorOf(who), now, "", "person.password", "person:"+who.Email, nil, map[string]string{"address": from.Address, "by": method})
 	})
 	return secret, err
 }
@@ -194,15 +233,11 @@ func (p *People) Recover(ctx context.Context, link, password Secret, from Browse
 	if err := f.err(); err != nil {
 		return "", err
 	}
-	who, err := p.store.Profile(ctx, l.Person)
-	if err != nil {
-		return "", err
-	}
 	hash, err := p.passwords.Hash(ctx, password)
 	if err != nil {
 		return "", err
 	}
-	return p.setPassword(ctx, who, hash, from, func(tx Tx, now time.Time) error {
+	return p.setPassword(ctx, l.Person, hash, from, "link", func(tx Tx, _ Profile, now time.Time) error {
 		_, err := tx.UseLink(ctx, l.Hash, now)
 		if errors.Is(err, ErrNotFound) {
 			return errLink()

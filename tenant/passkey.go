@@ -109,6 +109,9 @@ func (p *People) openWith(ctx context.Context, a PasskeyAnswer, from Browser) (S
 		return "", err
 	}
 	session, err := p.start(ctx, who, from, "passkey", func(tx Tx, now time.Time) error {
+		if _, err := tx.HoldProfile(ctx, who.ID); err != nil { // before the passkey, in the order of those who remove one
+			return err
+		}
 		return tx.UsePasskey(ctx, key.ID, counter, now)
 	})
 	if errors.Is(err, ErrNotFound) { // a counter that stands still: there are two of what there must be one of
@@ -190,10 +193,9 @@ func (p *People) AddPasskey(ctx context.Context, s Principal, name string, a New
 	if err != nil {
 		return Errorf(CodeInvalid, "what the browser sent is no passkey for this site; try again, or with another device")
 	}
-	now := p.clock()
 	key.ID, _, _ = newSecret()
-	key.Person, key.Name, key.CreatedAt = s.Profile.ID, name, now
-	return p.store.Create(ctx, func(tx Tx) error {
+	return p.own(ctx, s, func(tx Tx, who Profile, now time.Time) error {
+		key.Person, key.Name, key.CreatedAt = who.ID, name, now
 		if err := tx.InsertPasskey(ctx, key); err != nil {
 			return err
 		}
@@ -218,14 +220,14 @@ func (p *People) RenamePasskey(ctx context.Context, s Principal, id, name string
 // RemovePasskey ends one of the person's passkeys and all their sessions but this: whoever has the
 // device may have begun one of them.
 func (p *People) RemovePasskey(ctx context.Context, s Principal, id string) error {
-	return p.store.Create(ctx, func(tx Tx) error {
-		if err := tx.DeletePasskey(ctx, s.Profile.ID, id); err != nil {
+	return p.own(ctx, s, func(tx Tx, who Profile, now time.Time) error {
+		if err := tx.DeletePasskey(ctx, who.ID, id); err != nil {
 			return err
 		}
-		if err := tx.DeleteLogins(ctx, s.Profile.ID, s.Login.ID); err != nil {
+		if err := tx.DeleteLogins(ctx, who.ID, s.Login.ID); err != nil {
 			return err
 		}
-		return auditPasskey(ctx, tx, s, p.clock(), "passkey.remove", id, "")
+		return auditPasskey(ctx, tx, s, now, "passkey.remove", id, "")
 	})
 }
 

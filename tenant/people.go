@@ -23,11 +23,15 @@ type PeopleReader interface {
 	VisitsTo(ctx context.Context, t TenantID, at time.Time) ([]Visit, error)
 	Passkeys(ctx context.Context, p PersonID) ([]Passkey, error) // the oldest first
 	Passkey(ctx context.Context, credential []byte) (Passkey, error)
+	RecoveryCodes(ctx context.Context, p PersonID) (int, error)                            // how many are left
+	ProfileByCode(ctx context.Context, email string, recoveryCode []byte) (Profile, error) // by the code's hash
 }
 
 // PeopleTx changes the people of the console, in a transaction.
 type PeopleTx interface {
 	InsertProfile(ctx context.Context, p Profile) error // a taken address is ErrConflict
+	// HoldProfile reads a person and keeps all others from changing them, or how they log in, until the end.
+	HoldProfile(ctx context.Context, p PersonID) (Profile, error)
 	UpdateProfile(ctx context.Context, p Profile) error // name, password, operator and founder
 	PutSeat(ctx context.Context, s Seat) error
 	DeleteSeat(ctx context.Context, t TenantID, p PersonID) error
@@ -38,6 +42,7 @@ type PeopleTx interface {
 	DeleteLink(ctx context.Context, t TenantID, id string) error // one that was not used
 	DeleteLinks(ctx context.Context, k LinkKind) error           // those that were not used
 	InsertLogin(ctx context.Context, l Login) error
+	HasLogin(ctx context.Context, p PersonID, id string) (bool, error)
 	DeleteLogin(ctx context.Context, p PersonID, id string) error
 	DeleteLogins(ctx context.Context, p PersonID, but string) error // all but one
 	PutVisit(ctx context.Context, v Visit) error
@@ -50,6 +55,8 @@ type PeopleTx interface {
 	UsePasskey(ctx context.Context, id string, counter uint32, at time.Time) error
 	RenamePasskey(ctx context.Context, p PersonID, id, name string) error
 	DeletePasskey(ctx context.Context, p PersonID, id string) error
+	PutRecoveryCodes(ctx context.Context, p PersonID, hashes [][]byte, at time.Time) error // in place of all there are
+	UseRecoveryCode(ctx context.Context, p PersonID, hash []byte) error
 }
 
 // PeopleStore keeps the people of the console.

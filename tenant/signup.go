@@ -161,7 +161,11 @@ func (p *People) Accept(ctx context.Context, s Principal, link Secret) (Link, er
 	var used Link
 	err := p.write(ctx, link, now, func(tx Tx, l Link) error {
 		used = l
-		who := s.Profile
+		before, err := tx.HoldProfile(ctx, s.Profile.ID)
+		if err != nil {
+			return err
+		}
+		who := before
 		switch l.Kind {
 		case LinkSeat:
 			for _, seat := range s.Seats {
@@ -180,7 +184,7 @@ func (p *People) Accept(ctx context.Context, s Principal, link Secret) (Link, er
 		if err := tx.UpdateProfile(ctx, who); err != nil {
 			return err
 		}
-		return audit(ctx, tx, actorOf(who), now, "", "person.update", "person:"+who.Email, s.Profile, who)
+		return audit(ctx, tx, actorOf(who), now, "", "person.update", "person:"+who.Email, before, who)
 	})
 	return used, err
 }

@@ -40,6 +40,8 @@ type Account struct {
 	Name       string
 	Since      time.Time
 	Password   Form
+	Codes      Form
+	CodesLeft  int
 	Passkeys   []PasskeyRow
 	AddPasskey *Form  // nil: none can be made for this site,
 	NoHost     string // which is at this address

@@ -32,7 +32,7 @@ var samples = []View{
 	&Join{Page: frame, Form: form, Linked: true, Accept: &form},
 	LinkInfo{Kind: "seat", Tenant: hostile, Role: hostile, Until: noon},
 	&Recover{Page: frame, Form: form},
-	&Account{Page: frame, Name: hostile, Since: noon, Password: form, Passkeys: []PasskeyRow{{hostile, true, noon, noon, form, button}, {}}, AddPasskey: &form, NoHost: hostile, EndOther: button, Logins: []LoginRow{
+	&Account{Page: frame, Name: hostile, Since: noon, Password: form, Codes: form, CodesLeft: 3, Passkeys: []PasskeyRow{{hostile, true, noon, noon, form, button}, {}}, AddPasskey: &form, NoHost: hostile, EndOther: button, Logins: []LoginRow{
 		{Agent: hostile, Address: hostile, Since: noon, Seen: noon, Current: true}, {End: button},
 	}},
 	&Home{Page: frame, Found: true, Places: []Place{{ID: "acme", Name: hostile, Role: hostile, Suspended: true}}},

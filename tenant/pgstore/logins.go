@@ -52,6 +52,14 @@ func (x tx) InsertLogin(ctx context.Context, l tenant.Login) error {
 	return wrap(err, "insert", "login", string(l.Person))
 }
 
+const sqlHasLogin = `SELECT EXISTS (SELECT FROM logins WHERE person_id = $1 AND login_id = $2)`
+
+// HasLogin reports whether a person's session has not been ended.
+func (x tx) HasLogin(ctx context.Context, p tenant.PersonID, id string) (bool, error) {
+	yes, err := one(ctx, x.q, pgx.RowTo[bool], sqlHasLogin, p, id)
+	return yes, wrap(err, "look for", "login", string(p), id)
+}
+
 const sqlDeleteLogin = `DELETE FROM logins WHERE person_id = $1 AND login_id = $2`
 
 // DeleteLogin ends a session; one that is over is no error.

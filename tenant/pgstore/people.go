@@ -59,6 +59,9 @@ const (
 INSERT INTO people (person_id, email, name, password_hash, operator, founder, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)`
 
+	sqlHoldProfile = `
+SELECT person_id, email, name, password_hash, operator, founder, created_at FROM people WHERE person_id = $1 FOR NO KEY UPDATE`
+
 	sqlUpdateProfile = `
 UPDATE people SET name = $2, password_hash = $3, operator = $4, founder = $5 WHERE person_id = $1`
 )
@@ -67,6 +70,12 @@ UPDATE people SET name = $2, password_hash = $3, operator = $4, founder = $5 WHE
 func (x tx) InsertProfile(ctx context.Context, p tenant.Profile) error {
 	_, err := exec(ctx, x.q, sqlInsertProfile, p.ID, p.Email, p.Name, p.PasswordHash.Reveal(), p.Operator, p.Founder, p.CreatedAt)
 	return wrap(err, "insert", "person", string(p.ID))
+}
+
+// HoldProfile reads a person, whom nobody else then changes or holds.
+func (x tx) HoldProfile(ctx context.Context, p tenant.PersonID) (tenant.Profile, error) {
+	row, err := one(ctx, x.q, scanProfile, sqlHoldProfile, p)
+	return row, wrap(err, "hold", "person", string(p))
 }
 
 // UpdateProfile replaces what may change of a person.
