@@ -47,7 +47,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	}
 	a := &Accounts{
 		System: c.System, sys: c.SYS, parley: c.PARLEY,
-		nodes:  &nodes{now: c.System.now, seen: map[string]time.Time{}},
+		nodes:  &nodes{now: c.System.now, seen: map[string]time.Time{}, told: map[string]tenant.Server{}},
 		kicked: kicks{now: c.System.now, of: map[kickKey]*kick{}},
 		left:   make(chan sessionKey, maxSessions),
 		direct: make(chan arrival, maxSessions),

@@ -3,6 +3,7 @@ package accounts_test
 import (
 	"net/url"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -96,6 +97,7 @@ func TestCluster(t *testing.T) {
 	}
 	defer env.Accounts.Close()
 	auth := connect(a, accounts.RoleCallout)
+	wantServers(t, env.Accounts, "a", "b")
 
 	has := func(n *server.Server, account string) string {
 		text, err := n.AccountResolver().(*server.DirAccResolver).LoadAcc(account)
@@ -174,6 +176,27 @@ func TestCluster(t *testing.T) {
 		_, err := env.Accounts.Kick(ctx, row.Account, "alice", time.Time{})
 		return err == nil
 	})
+	wantServers(t, env.Accounts, "a")
+}
+
+// wantServers wants that all of them answer, and have routes to each other.
+func wantServers(t *testing.T, a *accounts.Accounts, want ...string) {
+	t.Helper()
+	all, err := a.Servers(deadline(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range all {
+		got = append(got, s.Name)
+		others := slices.DeleteFunc(slices.Clone(want), func(name string) bool { return name == s.Name })
+		if !s.Answers || s.ID == "" || s.Version != server.VERSION || s.Cluster != "test" || s.Memory == 0 || s.Since.IsZero() || !slices.Equal(s.Routes, others) {
+			t.Errorf("got %+v, want one that answers, with routes to %v", s, others)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got servers %v, want %v", got, want)
+	}
 }
 
 func hears(c <-chan *nats.Msg, subject string) bool {

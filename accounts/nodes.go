@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"parley/tenant"
 )
 
 // nodeSilence is how long a node may say nothing until it counts as gone. Each reports every 10 s.
@@ -21,7 +23,8 @@ type nodes struct {
 	now func() time.Time
 
 	mu   sync.Mutex
-	seen map[string]time.Time // by server id
+	seen map[string]time.Time     // by server id
+	told map[string]tenant.Server // what each said last to those who asked
 }
 
 func (n *nodes) saw(id string) {
@@ -37,6 +40,7 @@ func (n *nodes) gone(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.seen, id)
+	delete(n.told, id)
 }
 
 func (n *nodes) known() []string {

@@ -67,6 +67,7 @@ type timing struct {
 	elect     time.Duration // between attempts to become the leader
 	keepalive time.Duration // of the leader's lock
 	check     time.Duration // between comparisons of all streams with their rows
+	measure   time.Duration // between two writings of what the streams hold
 	retry     time.Duration // after a fault of one stream
 	readWait  time.Duration // what a read waits for the projection
 	readPoll  time.Duration // between looks at the cursor when another process projects
@@ -79,6 +80,7 @@ var defaultTiming = timing{
 	elect:     time.Second,
 	keepalive: time.Second,
 	check:     5 * time.Second,
+	measure:   time.Minute,
 	retry:     500 * time.Millisecond,
 	readWait:  2 * time.Second,
 	readPoll:  25 * time.Millisecond,

@@ -62,7 +62,7 @@ func (p *projector) compare(ctx context.Context) error {
 		}
 	}
 	p.ages.offer(ages)
-	return errors.Join(append(faults, p.chat.heal(ctx, wanted, have))...)
+	return errors.Join(append(faults, p.writeSizes(ctx, have), p.chat.heal(ctx, wanted, have))...)
 }
 
 func (p *projector) compareOne(ctx context.Context, w wantedStream, info *jetstream.StreamInfo) error {

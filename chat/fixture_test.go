@@ -30,7 +30,7 @@ const patience = time.Minute
 var fast = timing{
 	call: patience / 6, answer: patience, elect: 20 * time.Millisecond, keepalive: 20 * time.Millisecond,
 	check: 100 * time.Millisecond, retry: 20 * time.Millisecond, readWait: patience, readPoll: 5 * time.Millisecond,
-	coalesce: 20 * time.Millisecond,
+	coalesce: 20 * time.Millisecond, measure: 0,
 }
 
 // A site is one database, one server and one tenant "acme" with users alice, bob, carol, the

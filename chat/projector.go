@@ -37,6 +37,8 @@ type projector struct {
 	later  []*line // after a fault, until the next retry
 	queued int     // bytes
 	wake   chan struct{}
+
+	sized time.Time // when check wrote last what the streams hold
 }
 
 func newProjector(c *Chat, epoch int64, end context.CancelCauseFunc) *projector {

@@ -41,6 +41,7 @@ type Service interface {
 type Config struct {
 	Service       Service
 	Messages      Messages
+	Platform      Platform
 	OperatorToken tenant.Secret
 	DB            *pgxpool.Pool // holds the table idempotency
 	Log           *slog.Logger
@@ -57,6 +58,7 @@ func (c Config) check() error {
 	}
 	need(c.Service != nil, "Service")
 	need(c.Messages != nil, "Messages")
+	need(c.Platform != nil, "Platform")
 	need(c.OperatorToken != "", "OperatorToken")
 	need(c.DB != nil, "DB")
 	need(c.Log != nil, "Log")
@@ -67,6 +69,7 @@ func (c Config) check() error {
 type console struct {
 	service  Service
 	messages Messages
+	platform Platform
 	operator [sha256.Size]byte // of the operator's token
 	answers  answers
 	log      *slog.Logger
@@ -106,6 +109,7 @@ func newConsole(cfg Config) (*console, error) {
 	c := &console{
 		service:  cfg.Service,
 		messages: cfg.Messages,
+		platform: cfg.Platform,
 		operator: sha256.Sum256([]byte(cfg.OperatorToken.Reveal())),
 		answers:  answers{cfg.DB},
 		log:      cfg.Log,

@@ -159,6 +159,10 @@ func (f *fake) Tenants(_ context.Context, a tenant.Actor, p tenant.Page) ([]tena
 	return nil, f.operator(a)
 }
 
+func (f *fake) Loads(_ context.Context, a tenant.Actor, _ tenant.Page) ([]tenant.TenantLoad, error) {
+	return nil, f.operator(a)
+}
+
 func (f *fake) UpdateTenant(ctx context.Context, a tenant.Actor, t tenant.TenantID, p tenant.TenantPatch) (tenant.Tenant, error) {
 	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
 		return tenant.Tenant{}, err

@@ -61,7 +61,7 @@ func newHarness(t *testing.T, db *pgxpool.Pool) *harness {
 	h := &harness{t: t, fake: newFake(t), log: &logBuffer{}, reg: prometheus.NewRegistry()}
 	var err error
 	h.c, err = newConsole(Config{
-		Service: h.fake, Messages: fakeMessages{h.fake}, OperatorToken: operatorToken, DB: db,
+		Service: h.fake, Messages: fakeMessages{h.fake}, Platform: fakePlatform{}, OperatorToken: operatorToken, DB: db,
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Metrics: h.reg,
 	})
 	if err != nil {

@@ -22,6 +22,9 @@ type rule struct {
 var matrix = map[string]rule{
 	"create-tenant":         {"", `{"id":"t3"}`, 201, `"api_key":"the-secret-key"`},
 	"list-tenants":          {"", "", 200, `{"tenants":[],"more":false}`},
+	"list-loads":            {"", "", 200, `{"loads":[],"more":false}`},
+	"list-servers":          {"", "", 200, `{"servers":[{"id":"N1","name":"n1","answers":true,`},
+	"list-streams":          {"", "", 200, `{"streams":[{"stream":"std-A1","tenant":"t1","class":"std",`},
 	"get-tenant":            {tenant.ScopeRead, "", 200, `{"tenant":{"id":"t1"`},
 	"update-tenant":         {tenant.ScopeAdmin, `{"name":"One"}`, 200, `{"tenant":{"id":"t1"`},
 	"delete-tenant":         {"", "", 204, ""},

@@ -97,6 +97,10 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, post("decline-share", ofShare+"/decline", "Decline an offer, as the guest", status(http.StatusOK)), c.declineShare)
 	huma.Register(api, remove("end-share", ofShare, "End a share, or take an offer back, as host or guest"), c.endShare)
 
+	huma.Register(api, get("list-loads", v1+"/loads", "List what the tenants use of their limits, and how each fares"), c.listLoads)
+	huma.Register(api, get("list-servers", v1+"/servers", "List the NATS servers, those that don't answer among them"), c.listServers)
+	huma.Register(api, get("list-streams", v1+"/streams", "List the streams, and how far each is projected"), c.listStreams)
+
 	huma.Register(api, get("list-audit", ofTenant+"/audit", "List who changed what, newest first"), c.listAudit)
 	huma.Register(api, get("list-refusals", ofTenant+"/refusals", "List the connections that were refused, newest first"), c.listRefusals)
 }

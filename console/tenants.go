@@ -11,6 +11,7 @@ type Tenants interface {
 	CreateTenant(ctx context.Context, a tenant.Actor, n tenant.NewTenant) (tenant.Tenant, tenant.Secret, error)
 	Tenant(ctx context.Context, a tenant.Actor, t tenant.TenantID) (tenant.Tenant, error)
 	Tenants(ctx context.Context, a tenant.Actor, p tenant.Page) ([]tenant.Tenant, error)
+	Loads(ctx context.Context, a tenant.Actor, p tenant.Page) ([]tenant.TenantLoad, error)
 	UpdateTenant(ctx context.Context, a tenant.Actor, t tenant.TenantID, p tenant.TenantPatch) (tenant.Tenant, error)
 	DeleteTenant(ctx context.Context, a tenant.Actor, t tenant.TenantID) error
 }

@@ -40,3 +40,34 @@ func BenchmarkPagesOfTenThousand(b *testing.B) {
 		})
 	}
 }
+
+// fillTenants makes 10,000 tenants, each with ten users and a stream.
+const fillTenants = `
+WITH t AS (
+  INSERT INTO tenants (tenant_id, name, account, timezone, status, created_at)
+  SELECT 'tenant-' || n, 'Tenant number ' || n, 'ACC' || n, 'UTC', 'active', now() FROM generate_series(1, 10000) n RETURNING tenant_id, account),
+a AS (INSERT INTO accounts (account, tenant_id) SELECT account, tenant_id FROM t),
+s AS (INSERT INTO streams (stream, tenant_id, account, class, first_seq, last_seq) SELECT 'std-' || account, tenant_id, account, 'std', 1, 0 FROM t)
+INSERT INTO users (tenant_id, user_id, kind, name, status, created_at)
+SELECT tenant_id, 'user-' || n, 'person', 'User', 'active', now() FROM t, generate_series(1, 10) n`
+
+// BenchmarkTenThousandTenants measures what operators see of them, over HTTP.
+func BenchmarkTenThousandTenants(b *testing.B) {
+	w := newTown(b)
+	for _, sql := range []string{fillTenants, "ANALYZE"} {
+		_, err := w.pool.Exec(b.Context(), sql)
+		w.must(err)
+	}
+	op := w.who["operator"]
+	for name, path := range map[string]string{
+		"first": "/operator", "deep": "/operator?after=tenant-5000", "search": "/operator?q=number+99", "no hit": "/operator?q=zzz",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if got := op.get(path); got.status != http.StatusOK {
+					b.Fatalf("got %d, want 200", got.status)
+				}
+			}
+		})
+	}
+}

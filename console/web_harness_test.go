@@ -100,7 +100,7 @@ func newSiteAt(t testing.TB, policy tenant.SignUp, host string) *site {
 	s.url = "http://" + net.JoinHostPort(host, port)
 	s.chat = newFake(t)
 	api, err := newConsole(Config{
-		Service: s.desk, Messages: fakeMessages{s.chat}, OperatorToken: operatorToken, DB: s.pool, Log: log, Metrics: prometheus.NewRegistry(),
+		Service: s.desk, Messages: fakeMessages{s.chat}, Platform: fakePlatform{}, OperatorToken: operatorToken, DB: s.pool, Log: log, Metrics: prometheus.NewRegistry(),
 	})
 	s.must(err)
 	s.web, err = newWeb(api, WebConfig{People: s.people, PublicURL: s.url, NATSURL: "nats://127.0.0.1:4222", WSURL: "ws://127.0.0.1:8443"})

@@ -2,6 +2,7 @@ package console
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"parley/console/ui"
@@ -19,18 +20,37 @@ func (q *request) operator() tenant.Actor {
 
 func (w *web) showTenants(q *request) (ui.View, error) {
 	l := q.listing()
-	items, pager, err := rows(q.Context(), l, func(t tenant.Tenant) string { return string(t.ID) },
-		func(ctx ctx, p tenant.Page) ([]tenant.Tenant, error) {
-			return w.c.service.Tenants(ctx, q.operator(), p)
+	items, pager, err := rows(q.Context(), l, func(t tenant.TenantLoad) string { return string(t.ID) },
+		func(ctx ctx, p tenant.Page) ([]tenant.TenantLoad, error) {
+			return w.c.service.Loads(ctx, q.operator(), p)
 		})
 	if err != nil {
 		return nil, err
 	}
 	v := &ui.Tenants{Page: ui.Page{Title: "Tenants", Area: "operator"}, Search: l.search("Id or name"), Pager: pager}
 	for _, t := range items {
-		v.Rows = append(v.Rows, ui.TenantRow{Link: "/operator/tenants/" + string(t.ID), ID: string(t.ID), Name: t.Name, Status: string(t.Status), Since: t.CreatedAt})
+		v.Rows = append(v.Rows, ui.TenantRow{
+			Link: "/operator/tenants/" + string(t.ID), ID: string(t.ID), Name: t.Name, Since: t.Since,
+			Health: healthWords[t.Health], Near: strings.Join(t.Near, ", "),
+			Uses: []ui.Tile{
+				useTile("Connections", t.Connections), useTile("Users", t.Users), useTile("Rooms", t.Rooms), sizeTile("Stored", t.Bytes()),
+			},
+		})
 	}
 	return v, nil
+}
+
+var healthWords = map[tenant.Health]ui.Word{
+	tenant.HealthOK: {Text: "ok", Tone: "good"}, tenant.HealthNearLimit: {Text: "near a limit", Tone: "warn"},
+	tenant.HealthBehind: {Text: "claims behind", Tone: "warn"}, tenant.HealthSuspended: {Text: "suspended", Tone: "bad"},
+}
+
+func useTile(label string, u tenant.Use) ui.Tile {
+	return ui.Tile{Label: label, Value: u.Used, Most: u.Limit}
+}
+
+func sizeTile(label string, u tenant.Use) ui.Tile {
+	return ui.Tile{Label: label, Value: u.Used, Most: u.Limit, Size: true}
 }
 
 // limitFields are the limits that operators give, by their names in the API.

@@ -63,3 +63,23 @@ func TestLinksOfOperatorsAreShownOnce(t *testing.T) {
 		t.Errorf("the link that was shown: got %v, want that it works", err)
 	}
 }
+
+func TestOperatorsSeeServersStreamsAndHowTenantsFare(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	op := w.who["operator"]
+	op.shows("the servers", op.get("/operator/servers"), http.StatusOK, "n1", "2.12.0", "3 MiB", "1 without an answer", "does not answer", "Its cluster says that it is away")
+	op.shows("the streams", op.get("/operator/streams"), http.StatusOK, "std-A1", "2 to go", "1 behind", "led by n1", `href="/operator/tenants/t1"`)
+	for _, c := range []struct{ sql, want string }{
+		{"UPDATE tenants SET limits = '{\"users\": 3}' WHERE tenant_id = 'acme'", "near a limit</span> <span class=\"small muted\">users"},
+		{"UPDATE accounts SET iat = 9, pushed_iat = 8 WHERE tenant_id = 'acme'", "claims behind"},
+		{"UPDATE tenants SET status = 'suspended' WHERE tenant_id = 'acme'", "suspended"},
+	} {
+		if got := op.get("/operator?q=acme"); strings.Contains(got.body, c.want) {
+			t.Errorf("before %s: got %q already", c.sql, c.want)
+		}
+		_, err := w.pool.Exec(t.Context(), c.sql)
+		w.must(err)
+		op.shows(c.sql, op.get("/operator?q=acme"), http.StatusOK, c.want)
+	}
+}

@@ -57,6 +57,8 @@ func (w *web) table() []route {
 		do("/operator/tenants/{tenant}/resume", operator, w.doResume),
 		do("/operator/tenants/{tenant}/enter", operator, w.doEnter),
 		do("/operator/tenants/{tenant}/leave", operator, w.doLeaveTenant),
+		show("/operator/servers", operator, w.showServers),
+		show("/operator/streams", operator, w.showStreams),
 		show("/operator/people", operator, w.showFolks),
 		do("/operator/people/invite", operator, w.doInviteFolk),
 		do("/operator/people/recover", operator, w.doRecoverFolk),

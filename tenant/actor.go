@@ -109,7 +109,8 @@ func (a Actor) allowOwner(t TenantID) error {
 	return Errorf(CodeForbidden, "only an owner of the tenant may do this")
 }
 
-func (a Actor) allowOperator() error {
+// AllowOperator refuses all but operators.
+func (a Actor) AllowOperator() error {
 	if a.kind != actorOperator {
 		return Errorf(CodeForbidden, "only the operator may do this")
 	}

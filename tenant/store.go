@@ -30,6 +30,7 @@ type Reader interface {
 	Keys(ctx context.Context, t TenantID, p Page) ([]Key, error)                         // not the removed ones
 	APIKey(ctx context.Context, id string) (Key, error)                                  // of a tenant that is not deleting; removed keys are not found
 	Summary(ctx context.Context, t TenantID) (Summary, error)
+	Loads(ctx context.Context, p Page) ([]TenantLoad, error)
 	RoomsOf(ctx context.Context, t TenantID, u UserID, p Page) ([]UserRoom, error)
 	ShareReader
 }

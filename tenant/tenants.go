@@ -49,7 +49,7 @@ func (n *NewTenant) parse() (TenantID, error) {
 // CreateTenant makes a tenant, its account and its first API key. The tenant is
 // usable when this returns: where the account can't be brought to a server, all of it is taken back.
 func (s *Service) CreateTenant(ctx context.Context, a Actor, n NewTenant) (Tenant, Secret, error) {
-	if err := a.allowOperator(); err != nil {
+	if err := a.AllowOperator(); err != nil {
 		return Tenant{}, "", err
 	}
 	return s.createTenant(ctx, a, n, func(Tx, Tenant) error { return nil })
@@ -103,7 +103,7 @@ func (s *Service) Tenant(ctx context.Context, a Actor, t TenantID) (Tenant, erro
 
 // Tenants lists the tenants that the actor may see, by id.
 func (s *Service) Tenants(ctx context.Context, a Actor, p Page) ([]Tenant, error) {
-	if err := a.allowOperator(); err != nil {
+	if err := a.AllowOperator(); err != nil {
 		return nil, err
 	}
 	if err := p.check(); err != nil {
@@ -121,7 +121,7 @@ func (s *Service) UpdateTenant(ctx context.Context, a Actor, t TenantID, p Tenan
 		return Tenant{}, err
 	}
 	if p.Limits != nil || p.Status != nil {
-		if err := a.allowOperator(); err != nil {
+		if err := a.AllowOperator(); err != nil {
 			return Tenant{}, err
 		}
 	}

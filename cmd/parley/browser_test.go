@@ -258,6 +258,8 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 		{"operator", "/operator"},
 		{"operator-tenant", "/operator/tenants/acme-chat"},
 		{"operator-people", "/operator/people"},
+		{"operator-servers", "/operator/servers"},
+		{"operator-streams", "/operator/streams"},
 		{"operator-health", "/operator/health"},
 		{"operator-audit", "/operator/audit"},
 	} {

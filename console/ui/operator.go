@@ -10,11 +10,17 @@ type Tenants struct {
 	Pager  Pager
 }
 
-// A TenantRow is one tenant in a list.
+// A TenantRow is one tenant in a list, with what it uses of its limits.
 type TenantRow struct {
-	Link, ID, Name, Status string
-	Since                  time.Time
+	Link, ID, Name string
+	Health         Word
+	Near           string // the limits that it is near
+	Uses           []Tile
+	Since          time.Time
 }
+
+// A Word says how something is; Tone is good, warn or bad.
+type Word struct{ Text, Tone string }
 
 // TenantCard is one tenant as operators see it.
 type TenantCard struct {
@@ -25,6 +31,43 @@ type TenantCard struct {
 	InStep                         bool // every server has its claims
 	Enter, Limits                  Form
 	Switch                         Button // suspends or resumes
+}
+
+// Servers shows the NATS servers, for operators.
+type Servers struct {
+	Page
+	Rows   []ServerRow
+	Silent int64 // servers that don't answer
+}
+
+// A ServerRow is one server, or the name of one that does not answer.
+type ServerRow struct {
+	Name, ID, Version, Cluster, CPU string
+	Answers                         bool
+	Connections                     int64
+	Memory                          int64
+	Stored                          Tile
+	Routes                          string
+	Since, Heard                    time.Time // zero: not known
+}
+
+// Streams lists what holds the messages, for operators.
+type Streams struct {
+	Page
+	Search Search
+	Rows   []StreamRow
+	Pager  Pager
+}
+
+// A StreamRow is one stream.
+type StreamRow struct {
+	Tenant, Link, Class, Name   string
+	State                       Word
+	Messages                    int64
+	Stored                      Tile
+	First, Last, Projected, Lag uint64
+	Replicas, Behind            int64 // Behind: those that are not current
+	Leader                      string
 }
 
 // Folks lists the people of the console, for operators.
@@ -73,3 +116,5 @@ func (Tenants) template() string    { return "tenants" }
 func (TenantCard) template() string { return "tenantcard" }
 func (Folks) template() string      { return "folks" }
 func (Health) template() string     { return "health" }
+func (Servers) template() string    { return "servers" }
+func (Streams) template() string    { return "streams" }

@@ -86,11 +86,15 @@ var samples = []View{
 		Invitations: []LinkRow{{Role: hostile, By: hostile, Until: noon, Back: &button}},
 	},
 	&Chat{Page: Page{Title: "x", Chat: true, Tenant: frame.Tenant}, Action: "/a", User: hostile, Users: "/u", Pane: Pane{User: hostile, Token: "/k", Servers: hostile}},
-	&Tenants{Page: frame, Search: search, Pager: pager, Rows: []TenantRow{{"/x", hostile, hostile, hostile, noon}}},
+	&Tenants{Page: frame, Search: search, Pager: pager, Rows: []TenantRow{{Link: "/x", ID: hostile, Name: hostile, Health: Word{hostile, "warn"}, Near: hostile, Uses: []Tile{{Label: hostile, Value: 1, Most: 2, Size: true}}, Since: noon}}},
 	&TenantCard{
 		Page: Page{Title: "x", Area: "operator"}, ID: hostile, Name: hostile, Account: hostile, Zone: hostile, State: hostile, Since: noon, InStep: true,
 		Tiles: []Tile{{Label: hostile, Value: 1, Most: 2}}, Enter: form, Limits: form, Switch: button,
 	},
+	&Servers{Page: frame, Silent: 1, Rows: []ServerRow{
+		{Name: hostile, ID: hostile, Version: hostile, Cluster: hostile, CPU: "1 %", Answers: true, Stored: Tile{Value: 1, Most: 2}, Routes: hostile, Since: noon, Heard: noon}, {Name: hostile},
+	}},
+	&Streams{Page: frame, Search: search, Pager: pager, Rows: []StreamRow{{Tenant: hostile, Link: "/x", Class: hostile, Name: hostile, State: Word{hostile, "bad"}, Lag: 1, Replicas: 3, Behind: 1, Leader: hostile}}},
 	&Folks{Page: frame, Search: search, Pager: pager, Invite: form, Rows: []FolkRow{{hostile, hostile, true, true, noon, button}}, Links: []LinkRow{{Role: hostile, By: hostile, Until: noon}}},
 	&Health{
 		Page: frame, Behind: 1, Jobs: []JobRow{{ID: 1, Kind: hostile, State: hostile, Args: hostile, Failed: hostile, Attempt: 1, Most: 2, At: noon, Retry: &button}},

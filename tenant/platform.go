@@ -1,0 +1,40 @@
+package tenant
+
+import "time"
+
+// A Server is one NATS server as it tells of itself, or as others tell of one that does not answer.
+type Server struct {
+	ID          string    `json:"id,omitempty" doc:"Empty: only its name is known"`
+	Name        string    `json:"name"`
+	Answers     bool      `json:"answers" doc:"Where it does not, the counts are 0, and heard is when it last did"`
+	Version     string    `json:"version,omitempty"`
+	Cluster     string    `json:"cluster,omitempty"`
+	Since       time.Time `json:"since,omitzero" doc:"When it started"`
+	Heard       time.Time `json:"heard,omitzero"`
+	Connections int64     `json:"connections"`
+	Memory      int64     `json:"memory" doc:"Bytes"`
+	CPU         float64   `json:"cpu" doc:"Percent of one core"`
+	Cores       int64     `json:"cores"`
+	Storage     Use       `json:"storage" doc:"Bytes of JetStream on the disk"`
+	Routes      []string  `json:"routes" nullable:"false" doc:"The servers of its cluster that it is connected to"`
+}
+
+// A Stream is one stream of the platform with how far it is projected.
+type Stream struct {
+	Stream    string   `json:"stream"`
+	Tenant    TenantID `json:"tenant"`
+	Class     Class    `json:"class"`
+	Missing   bool     `json:"missing" doc:"It has a record, but the servers don't have it"`
+	Messages  int64    `json:"messages" doc:"Events among them"`
+	Bytes     Use      `json:"bytes"`
+	First     uint64   `json:"first"`
+	Last      uint64   `json:"last"`
+	Projected uint64   `json:"projected" doc:"The newest sequence that can be read"`
+	Lag       uint64   `json:"lag" doc:"Sequences that are stored and not projected"`
+	Replicas  int64    `json:"replicas"`
+	Behind    int64    `json:"replicas_behind" doc:"Replicas that are offline or not current"`
+	Leader    string   `json:"leader,omitempty" doc:"The server that leads it, in a cluster"`
+}
+
+// Cursor is what Page.After is behind the stream.
+func (s Stream) Cursor() string { return string(s.Tenant) + "/" + string(s.Class) }
