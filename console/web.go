@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"parley/console/passkey"
+	"parley/console/sso"
 	"parley/console/ui"
 	"parley/tenant"
 )
@@ -25,6 +26,7 @@ type WebConfig struct {
 	NATSURL   string         // for snippets: where programs connect
 	WSURL     string         // for snippets and the chat page: where browsers connect
 	Live      Live           // nil: pages that wait for a message look now and then
+	SSO       *SSOConfig     // nil: people log in by what Parley knows of them alone
 }
 
 // Live tells when more messages can be read.
@@ -44,6 +46,7 @@ type web struct {
 	throttle *throttle
 	routes   []route
 	site     *passkey.Site // nil: passkeys can't be made for where the console is
+	provider *sso.Provider // nil: there is none
 }
 
 func newWeb(c *console, conf WebConfig) (*web, error) {
@@ -64,6 +67,9 @@ func newWeb(c *console, conf WebConfig) (*web, error) {
 	}
 	if w.site, err = w.newSite(); err != nil {
 		return nil, fmt.Errorf("console: WebConfig.PublicURL: %w", err)
+	}
+	if w.provider, err = w.newProvider(conf.SSO); err != nil {
+		return nil, fmt.Errorf("console: WebConfig.SSO: %w", err)
 	}
 	w.routes = w.table()
 	for _, r := range w.routes {

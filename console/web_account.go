@@ -5,18 +5,23 @@ import (
 	"parley/tenant"
 )
 
-func passwordForm() ui.Form {
-	return ui.Form{Action: "/account/password", Submit: "Change the password", Fields: []ui.Field{
-		{Name: "old", Label: "Your password", Type: "password", Autocomplete: "current-password"},
+// passwordForm asks for the old password where there is one.
+func passwordForm(q *request) ui.Form {
+	f := ui.Form{Action: "/account/password", Submit: "Set a password", Fields: []ui.Field{
 		{Name: "password", Label: "New password", Type: "password", Autocomplete: "new-password", Hint: "At least 8 characters."},
 	}}
+	if q.who.Profile.PasswordHash != "" {
+		old := ui.Field{Name: "old", Label: "Your password", Type: "password", Autocomplete: "current-password"}
+		f.Submit, f.Fields = "Change the password", append([]ui.Field{old}, f.Fields...)
+	}
+	return f
 }
 
 // accountForms are the forms of a person's page.
 type accountForms struct{ password, passkey, codes ui.Form }
 
 func (w *web) accountForms(q *request) accountForms {
-	return accountForms{password: passwordForm(), passkey: w.newPasskeyForm(q), codes: w.codesForm(q)}
+	return accountForms{password: passwordForm(q), passkey: w.newPasskeyForm(q), codes: w.codesForm(q)}
 }
 
 func (w *web) showAccount(q *request) (ui.View, error) { return w.accountView(q, w.accountForms(q)) }

@@ -80,11 +80,16 @@ type site struct {
 
 func newSite(t testing.TB, policy tenant.SignUp) *site {
 	t.Helper()
-	return newSiteAt(t, policy, "127.0.0.1")
+	return newSiteWith(t, policy, "127.0.0.1", nil)
 }
 
 // newSiteAt has the console believe that it is at a host, which must lead to this machine.
 func newSiteAt(t testing.TB, policy tenant.SignUp, host string) *site {
+	t.Helper()
+	return newSiteWith(t, policy, host, nil)
+}
+
+func newSiteWith(t testing.TB, policy tenant.SignUp, host string, sso *SSOConfig) *site {
 	t.Helper()
 	s := &site{t: t, pool: pgtest.NewPool(t), log: &logBuffer{}}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
@@ -103,7 +108,7 @@ func newSiteAt(t testing.TB, policy tenant.SignUp, host string) *site {
 		Service: s.desk, Messages: fakeMessages{s.chat}, Platform: fakePlatform{}, OperatorToken: operatorToken, DB: s.pool, Log: log, Metrics: prometheus.NewRegistry(),
 	})
 	s.must(err)
-	s.web, err = newWeb(api, WebConfig{People: s.people, PublicURL: s.url, NATSURL: "nats://127.0.0.1:4222", WSURL: "ws://127.0.0.1:8443"})
+	s.web, err = newWeb(api, WebConfig{People: s.people, PublicURL: s.url, NATSURL: "nats://127.0.0.1:4222", WSURL: "ws://127.0.0.1:8443", SSO: sso})
 	s.must(err)
 	srv.Config = NewServer(s.web, slog.New(slog.DiscardHandler))
 	srv.Start()

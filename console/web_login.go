@@ -18,7 +18,7 @@ func loginForm(next string) ui.Form {
 }
 
 func (w *web) loginView(f ui.Form, next string) *ui.Login {
-	v := &ui.Login{Page: ui.Page{Title: "Log in", Passkeys: true}, Form: f, SignUp: w.people.SignUp() == tenant.SignUpOpen}
+	v := &ui.Login{Page: ui.Page{Title: "Log in", Passkeys: true}, Form: f, SignUp: w.people.SignUp() == tenant.SignUpOpen, SSO: w.ssoOptions(next)}
 	if w.site != nil {
 		v.Passkey = passkeyLoginForm(next)
 	}

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -212,10 +214,15 @@ func (w *web) folksView(q *request, form ui.Form) (ui.View, error) {
 	if err != nil {
 		return nil, err
 	}
+	linked, err := w.linked(q, items)
+	if err != nil {
+		return nil, err
+	}
 	v := &ui.Folks{Page: ui.Page{Title: "People", Area: "operator/people"}, Search: l.search("Address or name"), Pager: pager, Invite: form}
 	for _, p := range items {
 		v.Rows = append(v.Rows, ui.FolkRow{
-			Email: p.Email, Name: p.Name, Operator: p.Operator, Founder: p.Founder, Since: p.CreatedAt,
+			Unlink: linked[p.ID],
+			Email:  p.Email, Name: p.Name, Operator: p.Operator, Founder: p.Founder, Since: p.CreatedAt,
 			Recover: ui.Button{Action: "/operator/people/recover", Label: "Link for a new password", Once: newOnce(), Hidden: []ui.Option{{Value: "email", Label: p.Email}}},
 		})
 	}
@@ -223,6 +230,20 @@ func (w *web) folksView(q *request, form ui.Form) (ui.View, error) {
 		v.Links = append(v.Links, ui.LinkRow{Role: string(x.Kind), By: x.By, Until: x.ExpiresAt})
 	}
 	return v, nil
+}
+
+// linked has a button for each of some people who log in by the provider.
+func (w *web) linked(q *request, people []tenant.Profile) (map[tenant.PersonID]*ui.Button, error) {
+	emails := map[tenant.PersonID]string{}
+	for _, p := range people {
+		emails[p.ID] = p.Email
+	}
+	linked, err := w.people.Linked(q.Context(), *q.who, slices.Collect(maps.Keys(emails)))
+	buttons := map[tenant.PersonID]*ui.Button{}
+	for _, id := range linked {
+		buttons[id] = &ui.Button{Action: "/operator/people/unlink", Label: "Part from the login provider", Hidden: []ui.Option{{Value: "email", Label: emails[id]}}}
+	}
+	return buttons, err
 }
 
 func (w *web) doInviteFolk(q *request) (outcome, error) {
@@ -236,6 +257,13 @@ func (w *web) doInviteFolk(q *request) (outcome, error) {
 		Lead: "Hand this link over. Whoever opens it first has it.", Text: w.linkTo("/join?link", secret),
 		Note: "It works once, until " + link.ExpiresAt.UTC().Format("2 Jan 2006 15:04 UTC") + ".", Back: ui.Option{Value: "/operator/people", Label: "Back to the people"},
 	}}, nil
+}
+
+// doUnlinkFolk is for accounts of the login provider that were given up, and for addresses that are somebody else's now.
+func (w *web) doUnlinkFolk(q *request) (outcome, error) {
+	email := tenant.NormalEmail(q.typed("email"))
+	return to("/operator/people", "%s is parted from the login provider, and logged out. Make a link for a new password where it is still their account.", email),
+		w.people.Unlink(q.Context(), *q.who, email)
 }
 
 func (w *web) doRecoverFolk(q *request) (outcome, error) {

@@ -150,7 +150,11 @@ func (p *People) ChangePassword(ctx context.Context, s Principal, old, password 
 	if err := f.err(); err != nil {
 		return "", err
 	}
-	if s.Profile.PasswordHash != "" { // who logs in by other means may have none
+	if s.Profile.PasswordHash == "" { // they log in by other means, and may have done so just now
+		if err := p.confirm(ctx, s, ""); err != nil {
+			return "", err
+		}
+	} else {
 		ok, err := p.passwords.Matches(ctx, old, s.Profile.PasswordHash)
 		if err != nil {
 			return "", err

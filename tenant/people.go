@@ -25,6 +25,8 @@ type PeopleReader interface {
 	Passkey(ctx context.Context, credential []byte) (Passkey, error)
 	RecoveryCodes(ctx context.Context, p PersonID) (int, error)                            // how many are left
 	ProfileByCode(ctx context.Context, email string, recoveryCode []byte) (Profile, error) // by the code's hash
+	ProfileByIdentity(ctx context.Context, issuer, subject string) (Profile, error)
+	Linked(ctx context.Context, of []PersonID) ([]PersonID, error) // those who have an identity
 }
 
 // PeopleTx changes the people of the console, in a transaction.
@@ -57,6 +59,11 @@ type PeopleTx interface {
 	DeletePasskey(ctx context.Context, p PersonID, id string) error
 	PutRecoveryCodes(ctx context.Context, p PersonID, hashes [][]byte, at time.Time) error // in place of all there are
 	UseRecoveryCode(ctx context.Context, p PersonID, hash []byte) error
+	// InsertIdentity is ErrConflict where the identity, or the person at this issuer, has another.
+	InsertIdentity(ctx context.Context, i PersonIdentity) error
+	DeleteIdentities(ctx context.Context, p PersonID) error // none is ErrNotFound
+	// EndWaysIn removes passkeys, recovery codes and links that were not used, and ends all sessions.
+	EndWaysIn(ctx context.Context, p PersonID) error
 }
 
 // PeopleStore keeps the people of the console.

@@ -42,6 +42,16 @@ func checkPublicURL(f faults, field, s string) {
 	}
 }
 
+// CheckServerURL refuses what is no address of a server to fetch from, or none that is public where private ones may not be.
+func CheckServerURL(field, s string, private bool) error {
+	f := faults{}
+	checkURL(f, field, s)
+	if !private {
+		checkPublicURL(f, field, s)
+	}
+	return f.err()
+}
+
 // PublicPort reports whether tenants may have a port asked; "" is the default of https.
 func PublicPort(port string) bool { return port == "" || port == "443" || port == "8443" }
 

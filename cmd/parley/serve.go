@@ -30,7 +30,10 @@ type serveCmd struct {
 	PublicNATS    string     `name:"public-nats" help:"Where programs reach NATS, as tls://chat.example.com:4222; the console's snippets say it. The port of --nats at the host of --public-url when not given." env:"PARLEY_PUBLIC_NATS" placeholder:"URL"`
 	PublicWS      string     `name:"public-ws" help:"Where browsers reach NATS, as wss://chat.example.com/ws, likewise." env:"PARLEY_PUBLIC_WS" placeholder:"URL"`
 	SignUp        string     `help:"Who may sign up in the console: open (everybody), invite (who has a link) or closed (nobody but operators)." env:"PARLEY_SIGN_UP" default:"invite" placeholder:"WHO"`
-	AllowPrivate  bool       `name:"allow-private-urls" help:"Let tenants name URLs of private networks and plain http, for JWKS and OIDC; without it public addresses alone." env:"PARLEY_ALLOW_PRIVATE_URLS"`
+	OIDCIssuer    string     `name:"oidc-issuer" help:"OpenID Connect provider by which people log in to the console, as https://login.example.com. Its client's redirect URI is /login/sso/return at --public-url." env:"PARLEY_OIDC_ISSUER" placeholder:"URL"`
+	OIDCClientID  string     `name:"oidc-client-id" help:"Id of the console as a client there." env:"PARLEY_OIDC_CLIENT_ID" placeholder:"ID"`
+	OIDCSecret    string     `name:"oidc-client-secret-file" help:"File of the client's secret." env:"PARLEY_OIDC_CLIENT_SECRET_FILE" placeholder:"FILE"`
+	AllowPrivate  bool       `name:"allow-private-urls" help:"Let tenants name URLs of private networks and plain http, for JWKS and OIDC, and the operator for --oidc-issuer; without it public addresses alone." env:"PARLEY_ALLOW_PRIVATE_URLS"`
 	DatabaseURL   string     `help:"Postgres server; a private one in the data folder when not given." env:"PARLEY_DATABASE_URL" placeholder:"URL"`
 }
 
@@ -39,6 +42,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		Data: c.Data, HTTP: c.HTTP, NATS: c.NATS, WS: c.WS, Metrics: c.Metrics,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TLSClientCA: c.TLSClientCA,
 		MasterKeyFile: c.MasterKeyFile, PrivateURLs: c.AllowPrivate, DatabaseURL: c.DatabaseURL,
+		OIDCIssuer: c.OIDCIssuer, OIDCClientID: c.OIDCClientID, OIDCSecretFile: c.OIDCSecret,
 		PublicURL: c.PublicURL, PublicNATS: c.PublicNATS, PublicWS: c.PublicWS, SignUp: c.SignUp,
 		Logger: slog.New(slog.NewTextHandler(std.err, nil)),
 		Out:    std.out,

@@ -86,6 +86,7 @@ type FolkRow struct {
 	Operator, Founder bool
 	Since             time.Time
 	Recover           Button
+	Unlink            *Button // where they log in by the provider
 }
 
 // Health shows jobs and accounts, for operators.

@@ -95,7 +95,7 @@ var samples = []View{
 		{Name: hostile, ID: hostile, Version: hostile, Cluster: hostile, CPU: "1 %", Answers: true, Stored: Tile{Value: 1, Most: 2}, Routes: hostile, Since: noon, Heard: noon}, {Name: hostile},
 	}},
 	&Streams{Page: frame, Search: search, Pager: pager, Rows: []StreamRow{{Tenant: hostile, Link: "/x", Class: hostile, Name: hostile, State: Word{hostile, "bad"}, Lag: 1, Replicas: 3, Behind: 1, Leader: hostile}}},
-	&Folks{Page: frame, Search: search, Pager: pager, Invite: form, Rows: []FolkRow{{hostile, hostile, true, true, noon, button}}, Links: []LinkRow{{Role: hostile, By: hostile, Until: noon}}},
+	&Folks{Page: frame, Search: search, Pager: pager, Invite: form, Rows: []FolkRow{{hostile, hostile, true, true, noon, button, &button}}, Links: []LinkRow{{Role: hostile, By: hostile, Until: noon}}},
 	&Health{
 		Page: frame, Behind: 1, Jobs: []JobRow{{ID: 1, Kind: hostile, State: hostile, Args: hostile, Failed: hostile, Attempt: 1, Most: 2, At: noon, Retry: &button}},
 		Accounts: []AccountRow{{hostile, hostile, noon, noon, false}},

@@ -15,23 +15,26 @@ import (
 
 // Config of a server. The zero value of an address is not valid: the command line holds the defaults.
 type Config struct {
-	Data          string // folder; made when missing
-	HTTP          string // host:port; port 0 picks a free one, as for all addresses
-	NATS          string
-	WS            string
-	Metrics       string
-	TLSCert       string // PEM files for HTTP, NATS and WebSocket; both or none
-	TLSKey        string
-	TLSClientCA   string // PEM file of CAs whose client certificates the NATS ports ask for
-	MasterKeyFile string // "": master.key in Data
-	PrivateURLs   bool   // tenants' URLs may be of private networks
-	DatabaseURL   string // "": a private Postgres in Data
-	PublicURL     string // of the console in links; "": the http address
-	PublicNATS    string // where programs and browsers reach NATS, for snippets and the chat page;
-	PublicWS      string // "": the ports of the addresses above, at the host of PublicURL
-	SignUp        string // open, invite or closed
-	Logger        *slog.Logger
-	Out           io.Writer // where `parley ready` is printed
+	Data           string // folder; made when missing
+	HTTP           string // host:port; port 0 picks a free one, as for all addresses
+	NATS           string
+	WS             string
+	Metrics        string
+	TLSCert        string // PEM files for HTTP, NATS and WebSocket; both or none
+	TLSKey         string
+	TLSClientCA    string // PEM file of CAs whose client certificates the NATS ports ask for
+	MasterKeyFile  string // "": master.key in Data
+	PrivateURLs    bool   // tenants' URLs may be of private networks
+	DatabaseURL    string // "": a private Postgres in Data
+	PublicURL      string // of the console in links; "": the http address
+	PublicNATS     string // where programs and browsers reach NATS, for snippets and the chat page;
+	PublicWS       string // "": the ports of the addresses above, at the host of PublicURL
+	SignUp         string // open, invite or closed
+	OIDCIssuer     string // by which people log in to the console; "": none
+	OIDCClientID   string
+	OIDCSecretFile string
+	Logger         *slog.Logger
+	Out            io.Writer // where `parley ready` is printed
 }
 
 // check reports all faults at once, each with its flag.
@@ -66,6 +69,9 @@ func (c Config) check() error {
 		if u, err := url.Parse(p.url); p.url != "" && (err != nil || u.Scheme != p.plain && u.Scheme != p.tls || u.Host == "" || u.User != nil) {
 			fault(p.flag, "%q must begin with %s:// or %s:// and a host", p.url, p.plain, p.tls)
 		}
+	}
+	if _, err := c.sso(); err != nil {
+		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
 }

@@ -73,10 +73,14 @@ func (a *app) startHTTP(ctx context.Context, l listeners) error {
 		}
 	}
 	public := strings.TrimRight(cmp.Or(a.PublicURL, run.HTTP), "/")
+	sso, err := a.sso()
+	if err != nil {
+		return err
+	}
 	handler, err := console.New(console.Config{
 		Service: a.service, Messages: a.chat, Platform: platform{a.accounts, a.chat}, OperatorToken: token, DB: a.pool, Log: a.Logger, Metrics: a.registry,
 		Web: &console.WebConfig{
-			People: a.people, PublicURL: public, Live: a.chat,
+			People: a.people, PublicURL: public, Live: a.chat, SSO: sso,
 			NATSURL: cmp.Or(a.PublicNATS, a.reached(run.NATS)), WSURL: cmp.Or(a.PublicWS, a.reached(run.WS)),
 		},
 	})

@@ -32,8 +32,9 @@ var layers = map[string][]string{
 	"accounts/keyring": {"tenant"},
 	"authcallout":      {"tenant", "tenant/grant", "tenant/subject", "internal/obs", "internal/outbound", "internal/run"},
 	"chat":             {"tenant", "tenant/subject", "internal/obs", "internal/run"},
-	"console":          {"console/passkey", "console/ui", "tenant", "internal/obs", "internal/run"},
+	"console":          {"console/passkey", "console/sso", "console/ui", "tenant", "internal/obs", "internal/run"},
 	"console/passkey":  {"tenant"},
+	"console/sso":      {"tenant"},
 	"console/ui":       {"tenant"},
 
 	// What users of Parley import.
