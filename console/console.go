@@ -143,8 +143,9 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// Insight is what the pages of a tenant show beside the API's lists.
+// Insight is what pages and checks show beside the API's lists.
 type Insight interface {
 	Summary(ctx context.Context, a tenant.Actor, t tenant.TenantID) (tenant.Summary, error)
+	Backlog(ctx context.Context, a tenant.Actor) (tenant.Backlog, error)
 	RoomsOf(ctx context.Context, a tenant.Actor, t tenant.TenantID, u tenant.UserID, p tenant.Page) ([]tenant.UserRoom, error)
 }

@@ -10,6 +10,14 @@ import (
 // fakePlatform has one server that answers and one that does not, and a stream that lags behind.
 type fakePlatform struct{}
 
+func (fakePlatform) Projection(context.Context) (tenant.Projection, error) {
+	return tenant.Projection{Led: true, Streams: 1}, nil
+}
+func (fakePlatform) Disk() (tenant.Use, error) {
+	return tenant.Use{Used: 1 << 30, Limit: 100 << 30}, nil
+}
+func (fakePlatform) CertificateExpires() time.Time { return time.Time{} }
+
 func (fakePlatform) Servers(context.Context) ([]tenant.Server, error) {
 	return []tenant.Server{
 		{ID: "N1", Name: "n1", Answers: true, Version: "2.12.0", Since: time.Unix(0, 0), Connections: 12, Memory: 3 << 20, CPU: 1.5, Cores: 2, Storage: tenant.Use{Used: 1 << 20, Limit: 1 << 30}, Routes: []string{"n2"}},

@@ -23,6 +23,7 @@ var matrix = map[string]rule{
 	"create-tenant":         {"", `{"id":"t3"}`, 201, `"api_key":"the-secret-key"`},
 	"list-tenants":          {"", "", 200, `{"tenants":[],"more":false}`},
 	"list-loads":            {"", "", 200, `{"loads":[],"more":false}`},
+	"get-health":            {"", "", 200, `{"ok":false,"checks":[{"name":"postgres","ok":false,`},
 	"list-servers":          {"", "", 200, `{"servers":[{"id":"N1","name":"n1","answers":true,`},
 	"list-streams":          {"", "", 200, `{"streams":[{"stream":"std-A1","tenant":"t1","class":"std",`},
 	"get-tenant":            {tenant.ScopeRead, "", 200, `{"tenant":{"id":"t1"`},

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"time"
 
 	"parley/tenant"
 )
@@ -10,6 +11,9 @@ import (
 type Platform interface {
 	Servers(ctx context.Context) ([]tenant.Server, error)
 	StreamInfos(ctx context.Context, p tenant.Page) ([]tenant.Stream, error)
+	Projection(ctx context.Context) (tenant.Projection, error)
+	Disk() (tenant.Use, error)     // of the data folder
+	CertificateExpires() time.Time // zero: the ports are plain
 }
 
 type loadPage struct {

@@ -98,6 +98,7 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, remove("end-share", ofShare, "End a share, or take an offer back, as host or guest"), c.endShare)
 
 	huma.Register(api, get("list-loads", v1+"/loads", "List what the tenants use of their limits, and how each fares"), c.listLoads)
+	huma.Register(api, get("get-health", v1+"/health", "Look whether all that Parley needs works, and say what to do where it does not"), c.getHealth)
 	huma.Register(api, get("list-servers", v1+"/servers", "List the NATS servers, those that don't answer among them"), c.listServers)
 	huma.Register(api, get("list-streams", v1+"/streams", "List the streams, and how far each is projected"), c.listStreams)
 
@@ -231,7 +232,7 @@ func tag(path string) string {
 	parts := strings.Split(path, "/")
 	slices.Reverse(parts)
 	for _, p := range parts {
-		if strings.HasSuffix(p, "s") || p == "audit" {
+		if strings.HasSuffix(p, "s") || p == "audit" || p == "health" {
 			return p
 		}
 	}

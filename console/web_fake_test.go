@@ -12,6 +12,10 @@ func (f *fake) Summary(context.Context, tenant.Actor, tenant.TenantID) (tenant.S
 	return tenant.Summary{}, nil
 }
 
+func (f *fake) Backlog(context.Context, tenant.Actor) (tenant.Backlog, error) {
+	return tenant.Backlog{}, nil
+}
+
 func (m fakeMessages) Pinned(_ context.Context, _ tenant.TenantID, r tenant.RoomID) ([]tenant.Message, error) {
 	return []tenant.Message{{Seq: 1, Sender: "alice", Text: "the pinned one"}}, hasRoom(r)
 }

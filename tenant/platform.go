@@ -38,3 +38,19 @@ type Stream struct {
 
 // Cursor is what Page.After is behind the stream.
 func (s Stream) Cursor() string { return string(s.Tenant) + "/" + string(s.Class) }
+
+// A Projection is how far the messages of all streams are in the records.
+type Projection struct {
+	Led     bool     // a process projects
+	Streams int64    // all
+	Missing []string // streams that the servers don't have
+	Behind  []string // streams whose messages did not come into the records while it was waited for them
+}
+
+// A Backlog is what the records ask for and is not done.
+type Backlog struct {
+	Accounts int64
+	Behind   []string // accounts whose claims some server lacks for a while already, by tenant or name
+	Failing  []string // jobs that failed: kind and the last failure; the first few
+	Failed   int64    // all of those
+}

@@ -31,6 +31,7 @@ type Reader interface {
 	APIKey(ctx context.Context, id string) (Key, error)                                  // of a tenant that is not deleting; removed keys are not found
 	Summary(ctx context.Context, t TenantID) (Summary, error)
 	Loads(ctx context.Context, p Page) ([]TenantLoad, error)
+	Backlog(ctx context.Context, pushed time.Time) (Backlog, error) // accounts count as behind whose claims are older than pushed
 	RoomsOf(ctx context.Context, t TenantID, u UserID, p Page) ([]UserRoom, error)
 	ShareReader
 }

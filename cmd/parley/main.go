@@ -28,6 +28,8 @@ type cli struct {
 	Revoke      revokeCmd      `cmd:"" help:"Throw a user out, everywhere and at once."`
 	Hold        holdCmd        `cmd:"" help:"Keep what rooms lose, for a court or a regulator."`
 	Connections connectionsCmd `cmd:"" help:"List who is connected."`
+	Doctor      doctorCmd      `cmd:"" help:"Look whether all that a running server needs works, and say what to do where it does not."`
+	Top         topCmd         `cmd:"" help:"Watch the tenants by connections, messages a second or storage."`
 	Chat        chatCmd        `cmd:"" help:"Chat in the terminal."`
 }
 

@@ -33,7 +33,6 @@ func (c *tenantUsageCmd) Run(ctx context.Context, std streams) error {
 }
 
 func (u usageAnswer) print(w io.Writer) {
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	rows := [][]string{
 		{"connections", number(u.Usage.Connections.Used), number(u.Usage.Connections.Limit)},
 		{"users", number(u.Usage.Users.Used), number(u.Usage.Users.Limit)},

@@ -1,0 +1,184 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/console/ui"
+	"parley/tenant"
+)
+
+// Bounds of what still counts as healthy.
+const (
+	leastDisk    = 1 << 30 // bytes
+	leastShare   = 20      // one part of so many of the disk
+	renewBefore  = 14 * 24 * time.Hour
+	checkupBound = 10 * time.Second // of one check
+)
+
+// A check is one thing that was looked at.
+type check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Found  string `json:"found"`
+	Remedy string `json:"remedy,omitempty" doc:"What to do where it is not ok"`
+}
+
+func good(format string, args ...any) check {
+	return check{OK: true, Found: fmt.Sprintf(format, args...)}
+}
+
+func fault(remedy, format string, args ...any) check {
+	return check{Found: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+type checkup struct {
+	Body struct {
+		OK     bool    `json:"ok" doc:"All checks are"`
+		Checks []check `json:"checks" nullable:"false"`
+	} `nameHint:"Checkup"`
+}
+
+// getHealth answers 200 also where something is at fault: the answer says what.
+func (c *console) getHealth(ctx context.Context, _ *struct{}) (*checkup, error) {
+	actor := callOf(ctx).actor
+	if err := actor.AllowOperator(); err != nil {
+		return nil, err
+	}
+	out := &checkup{}
+	out.Body.OK = true
+	for _, one := range []struct {
+		name string
+		look func(context.Context, tenant.Actor) check
+	}{
+		{"postgres", c.checkDatabase},
+		{"servers", c.checkServers},
+		{"accounts", c.checkAccounts},
+		{"projector", c.checkProjector},
+		{"jobs", c.checkJobs},
+		{"disk", c.checkDisk},
+		{"certificate", c.checkCertificate},
+	} {
+		within, cancel := context.WithTimeout(ctx, checkupBound)
+		got := one.look(within, actor)
+		cancel()
+		got.Name = one.name
+		out.Body.OK = out.Body.OK && got.OK
+		out.Body.Checks = append(out.Body.Checks, got)
+	}
+	return out, nil
+}
+
+const (
+	askDatabase = "See that Postgres runs and can be reached from here; with --database-url, from this machine to that address."
+	askServers  = "See that every NATS server runs and can reach the others; look at its log. Revocations wait for it."
+)
+
+// unknown is the check of what could not be looked at. The reason goes to the log alone where it is not for people.
+func (c *console) unknown(ctx context.Context, remedy string, err error) check {
+	e, readable := tenant.AsError(err)
+	if !readable {
+		c.log.WarnContext(ctx, "checkup", "error", err)
+		return fault(remedy, "this can't be found out; the server's log says why")
+	}
+	return fault(remedy, "%s", e.Message)
+}
+
+func (c *console) checkDatabase(ctx context.Context, _ tenant.Actor) check {
+	began := time.Now()
+	if err := c.answers.db.Ping(ctx); err != nil {
+		return fault(askDatabase, "the database does not answer")
+	}
+	return good("answers in %.1f ms", float64(time.Since(began).Microseconds())/1000)
+}
+
+func (c *console) checkServers(ctx context.Context, _ tenant.Actor) check {
+	all, err := c.platform.Servers(ctx)
+	if err != nil {
+		return c.unknown(ctx, askServers, err)
+	}
+	var silent []string
+	for _, s := range all {
+		if !s.Answers {
+			silent = append(silent, s.Name)
+		}
+	}
+	if len(silent) > 0 || len(all) == 0 {
+		return fault(askServers, "%d of %d don't answer: %s", len(silent), len(all), strings.Join(silent, ", "))
+	}
+	return good("%d of %d answer", len(all), len(all))
+}
+
+func (c *console) checkAccounts(ctx context.Context, a tenant.Actor) check {
+	b, err := c.service.Backlog(ctx, a)
+	if err != nil {
+		return c.unknown(ctx, askDatabase, err)
+	}
+	if len(b.Behind) > 0 {
+		return fault("A server does not take their newest claims: see that all servers answer. They are pushed again by themselves.",
+			"not every server has the newest claims of: %s", strings.Join(b.Behind, ", "))
+	}
+	return good("every server has the newest claims of all %d", b.Accounts)
+}
+
+func (c *console) checkProjector(ctx context.Context, _ tenant.Actor) check {
+	p, err := c.platform.Projection(ctx)
+	switch {
+	case err != nil:
+		return c.unknown(ctx, "See that the NATS servers and Postgres answer.", err)
+	case !p.Led:
+		return fault("Start a server with the role chat; one of them leads within seconds.", "nobody projects: what is posted can't be read later")
+	case len(p.Missing) > 0:
+		return fault("They are made again by themselves within seconds; where not, look at the log and at the disks of the servers.",
+			"the servers don't have %s", some(p.Missing))
+	case len(p.Behind) > 0:
+		return fault("Look at the log of the server that projects, and whether Postgres is slow.", "new messages can't be read in %s", some(p.Behind))
+	}
+	return good("all %d streams are projected", p.Streams)
+}
+
+// some names the first of many.
+func some(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+func (c *console) checkJobs(ctx context.Context, a tenant.Actor) check {
+	b, err := c.service.Backlog(ctx, a)
+	if err != nil {
+		return c.unknown(ctx, askDatabase, err)
+	}
+	if b.Failed > 0 {
+		return fault("They are tried again by themselves; the console's page of jobs says when, and runs them at once.", "%d failed, the last ones: %s", b.Failed, strings.Join(b.Failing, "; "))
+	}
+	return good("none failed")
+}
+
+func (c *console) checkDisk(ctx context.Context, _ tenant.Actor) check {
+	d, err := c.platform.Disk()
+	if err != nil {
+		return c.unknown(ctx, "See that the data folder is there and can be read.", err)
+	}
+	found := fmt.Sprintf("%s of %s are free in the data folder", ui.ByteSize(d.Limit-d.Used), ui.ByteSize(d.Limit))
+	if free := d.Limit - d.Used; free < leastDisk || free < d.Limit/leastShare {
+		return fault("Make room, or lower what tenants may store: a full disk stops the streams and Postgres.", "%s", found)
+	}
+	return good("%s", found)
+}
+
+func (c *console) checkCertificate(context.Context, tenant.Actor) check {
+	expires := c.platform.CertificateExpires()
+	if expires.IsZero() {
+		return good("none: plain, for loopback and behind a proxy")
+	}
+	found := "it expires at " + expires.UTC().Format(time.RFC3339)
+	if time.Until(expires) < renewBefore {
+		return fault("Renew it in the files of --tls-cert and --tls-key; they are read again without a restart.", "%s", found)
+	}
+	return good("%s", found)
+}
