@@ -30,9 +30,12 @@ func (w *web) doSanction(q *request) (outcome, error) {
 	}
 	forms, ban := q.roomForms(room), q.typed("what") == "ban"
 	again := func() (ui.View, error) { return w.roomView(q, room, forms) }
+	if !ban && q.typed("what") != "mute" {
+		return q.correct(&forms.sanction, tenant.Invalid("what", "choose from the list"), again)
+	}
 	seconds, err := strconv.ParseInt(q.typed("seconds"), 10, 32)
-	if err != nil || seconds < 0 || !ban && q.typed("what") != "mute" {
-		return q.correct(&forms.sanction, tenant.Invalid("seconds", "choose what to do and for how long from the lists"), again)
+	if err != nil || seconds < 0 {
+		return q.correct(&forms.sanction, tenant.Invalid("seconds", "choose from the list"), again)
 	}
 	u, err := tenant.ParseMemberID("whom", q.typed("whom"))
 	term := tenant.Term{Seconds: seconds}
