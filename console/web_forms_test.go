@@ -129,7 +129,7 @@ var noForm = map[string]string{
 	"/login/passkey/challenge": byScript, "/login/passkey": byScript, "/account/passkeys/challenge": byScript, "/account/passkeys": byScript,
 	"/join/info": byScript, "/t/{tenant}/chat/token": byScript,
 	"/join/accept": byButton, "/account/logins/{login}/end": byButton, "/account/logins/end-others": byButton,
-	"/operator/tenants/{tenant}/resume": byButton, "/operator/tenants/{tenant}/leave": byButton,
+	"/operator/tenants/{tenant}/resume": byButton, "/operator/tenants/{tenant}/leave": byButton, "/operator/people/unlink": byButton,
 	"/account/passkeys/{passkey}/rename": "TestAPasskeyIsAddedUsedRenamedAndRemoved has it", "/account/passkeys/{passkey}/remove": byButton,
 	"/t/{tenant}/rooms/{room}/messages/{seq}/pin": byButton, "/t/{tenant}/users/{user}/restore": byButton,
 	"/t/{tenant}/shares/{share}/title": byShare, "/t/{tenant}/shares/{share}/change": byShare, "/t/{tenant}/shares/{share}/end": byButton,
