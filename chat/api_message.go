@@ -39,13 +39,17 @@ func (c *Chat) opEdit(ctx context.Context, who caller, q editRequest) (any, erro
 	if err = room.mayPost(who.user); err != nil {
 		return nil, err
 	}
-	if err = checkEdit(who, m, q.Text); err != nil {
+	rest, err := c.unedited(ctx, room, q.Seq)
+	if err != nil {
+		return nil, err
+	}
+	if err = checkEdit(who, rest, q.Text); err != nil {
 		return nil, err
 	}
 	if q.Text == m.Text {
 		return messageAnswer{okay: yes, Message: m}, nil
 	}
-	return c.say(ctx, room, tenant.Event{Event: tenant.EventEdited, By: string(who.user), Seq: q.Seq, Text: q.Text})
+	return c.say(ctx, room, tenant.Event{Event: tenant.EventEdited, By: string(who.user), Seq: q.Seq, Text: q.Text, Message: &rest})
 }
 
 type deleteRequest struct {
@@ -115,15 +119,24 @@ func errClosed(room seenRoom) error {
 	return tenant.Errorf(tenant.CodeForbidden, "the room is %s", room.state)
 }
 
+const sqlUnedited = `SELECT message_id, at, coalesce(thread, 0), mentions, attachments, data FROM messages WHERE room_pk = $1 AND seq = $2`
+
+// unedited is what an edit does not change, with the names that the host has for users.
+func (c *Chat) unedited(ctx context.Context, room seenRoom, seq uint64) (u tenant.Unedited, err error) {
+	err = c.pool.QueryRow(ctx, sqlUnedited, room.pk, seq).Scan(&u.ID, &u.Time, &u.Thread, &u.Mentions, &u.Attachments, &u.Data)
+	u.Time = u.Time.UTC()
+	return u, fromDB(err)
+}
+
 // checkEdit holds a new text to the rules of the body that it comes into.
-func checkEdit(who caller, m tenant.Message, text string) error {
+func checkEdit(who caller, rest tenant.Unedited, text string) error {
 	switch {
-	case text == "" && len(m.Attachments) == 0 && len(m.Data) == 0:
+	case text == "" && len(rest.Attachments) == 0 && len(rest.Data) == 0:
 		return tenant.Invalid("text", "must not be empty; delete the message instead")
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
 		return tenant.Invalid("text", "must be UTF-8 without NUL")
 	}
-	data, err := json.Marshal(body{Text: text})
+	data, err := json.Marshal(bodyOf(text, rest))
 	if err == nil && int64(len(data)) > who.limits.MessageBytes {
 		return tooLarge(len(data), who.limits)
 	}

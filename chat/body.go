@@ -23,6 +23,11 @@ type body struct {
 	Data        jsontext.Value      `json:"data,omitzero"`
 }
 
+// bodyOf is the body of an edited message.
+func bodyOf(text string, rest tenant.Unedited) body {
+	return body{Text: text, Thread: rest.Thread, Mentions: rest.Mentions, Attachments: rest.Attachments, Data: jsontext.Value(rest.Data)}
+}
+
 // Bounds within a body.
 const (
 	maxMentions    = 100

@@ -125,9 +125,10 @@ const (
 		SET state = 'joined', joined_at = excluded.joined_at, until = NULL, reason = '', role = CASE
 			WHEN members.state = 'invited' AND (members.until IS NULL OR members.until > now()) THEN members.role ELSE excluded.role END
 		WHERE members.state = 'invited' OR members.until <= now()`
+	// What an edit carries of its message stands in the message's row.
 	sqlInsertMessages = `INSERT INTO messages
 			(room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event, target)
-		SELECT room_pk, seq, nullif(n, 0), sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb, event::jsonb, nullif(target, 0)
+		SELECT room_pk, seq, nullif(n, 0), sender, message_id, at, text, thread, mentions::text[], attachments::jsonb, data::jsonb, event::jsonb - 'message', nullif(target, 0)
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
 			$7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[])
 			AS m (room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event, target)`
@@ -135,7 +136,8 @@ const (
 		SELECT room_pk, last_n, last_seq, last_at
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS h (room_pk, last_n, last_seq, last_at)
 		ON CONFLICT (room_pk) DO UPDATE
-		SET last_n = excluded.last_n, last_seq = excluded.last_seq, last_at = excluded.last_at`
+		SET last_n = excluded.last_n, last_seq = greatest(room_heads.last_seq, excluded.last_seq),
+			last_at = greatest(room_heads.last_at, excluded.last_at)`
 	sqlMovePosters = `INSERT INTO read_positions (room_pk, tenant_id, user_id, seq, n)
 		SELECT room_pk, tenant_id, user_id, seq, n
 		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS p (room_pk, tenant_id, user_id, seq, n)
@@ -164,6 +166,7 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 		f.writeTargets(q, l)
 		d.writeHeads(q, f)
 		d.writePosters(q, l.tenant, f)
+		d.writeAnew(q)
 	}
 	if len(d.refused) > 0 {
 		var seqs []uint64
@@ -243,8 +246,9 @@ func (d ruling) writeHeads(q *pgx.Batch, f *facts) {
 func (d ruling) writePosters(q *pgx.Batch, t tenant.TenantID, f *facts) {
 	newest := map[pair]row{}
 	for _, r := range d.rows {
-		if f.active[r.sender] {
-			newest[pair{r.room.id, r.sender}] = r
+		k := pair{r.room.id, r.sender}
+		if other, ok := newest[k]; f.active[r.sender] && (!ok || other.msg.seq < r.msg.seq) {
+			newest[k] = r
 		}
 	}
 	var pks, ns []int64

@@ -19,7 +19,7 @@ type erasure struct {
 	Seq    uint64
 }
 
-// erase overwrites deleted messages in their streams.
+// erase overwrites deleted messages and old texts in their streams.
 func (p *purger) erase(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*p.chat.timing.call)
 	defer cancel()

@@ -98,12 +98,20 @@ func keysOf(batch []candidate) asked {
 			targets[k] = true
 			a.targetRooms, a.targetSeqs = append(a.targetRooms, room), append(a.targetSeqs, k.seq)
 		}
-		if k := (onceKey{c.post.Room, c.post.Sender, c.id}); !seen[k] {
-			seen[k] = true
-			a.seenRooms, a.seenBy, a.seenIDs = append(a.seenRooms, room), append(a.seenBy, c.post.Sender), append(a.seenIDs, c.id)
+		a.once(seen, onceKey{c.post.Room, c.post.Sender, c.id})
+		if c.event.Message != nil { // it may be all that is left of its message
+			add(users, &a.users, c.event.By)
+			a.once(seen, onceKey{c.post.Room, c.event.By, c.event.Message.ID})
 		}
 	}
 	return a
+}
+
+func (a *asked) once(known map[onceKey]bool, k onceKey) {
+	if !known[k] {
+		known[k] = true
+		a.seenRooms, a.seenBy, a.seenIDs = append(a.seenRooms, string(k.room)), append(a.seenBy, k.sender), append(a.seenIDs, k.id)
+	}
 }
 
 func (a *asked) member(known map[pair]bool, room, u string) {

@@ -152,19 +152,15 @@ const (
 			mentions = CASE WHEN c.deleted_at IS NULL THEN m.mentions END,
 			attachments = CASE WHEN c.deleted_at IS NULL THEN m.attachments END,
 			data = CASE WHEN c.deleted_at IS NULL THEN m.data END,
-			purged = m.purged OR c.deleted_at IS NOT NULL
+			purged = m.purged OR c.text IS NOT NULL
 		FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::bool[], $8::text[])
 			AS c (room_pk, seq, replies, text, edited_at, deleted_at, reacted, reactions)
 		WHERE m.room_pk = c.room_pk AND m.seq = c.seq`
-	// The text of an edit is kept once, in the newest.
-	sqlStripEdits = `UPDATE messages m SET event = m.event - 'text'
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS c (room_pk, target, newest)
-		WHERE m.room_pk = c.room_pk AND m.target = c.target AND m.seq < c.newest AND m.event ? 'text'`
-	// The text of a deleted message is in its edits too.
+	// An old text is in the message and in its edits before sequence $4: none of them keeps it, in the rows or in the stream.
 	sqlEraseMessages = `WITH edits AS (
 			UPDATE messages m SET event = m.event - 'text', purged = true
-			FROM unnest($2::bigint[], $3::bigint[]) AS c (room_pk, seq)
-			WHERE m.room_pk = c.room_pk AND m.target = c.seq AND m.event->>'event' = 'edited'
+			FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS c (room_pk, seq, before)
+			WHERE m.room_pk = c.room_pk AND m.target = c.seq AND m.seq < c.before AND m.event->>'event' = 'edited' AND NOT m.purged
 			RETURNING m.seq
 		)
 		INSERT INTO erasures (stream, seq)
@@ -175,8 +171,8 @@ const (
 // writeTargets queues what becomes of older messages, and of those that the batch has just added.
 func (f *facts) writeTargets(q *pgx.Batch, l *line) {
 	s := scopeOf(l.tenant)
-	var pks, editPKs, gonePKs []int64
-	var seqs, editSeqs, newest, goneSeqs []uint64
+	var pks, editPKs, oldPKs []int64
+	var seqs, editSeqs, oldSeqs, before []uint64
 	var replies []int
 	var words []string
 	var texts, reactions []*string
@@ -189,23 +185,24 @@ func (f *facts) writeTargets(q *pgx.Batch, l *line) {
 		pks, seqs, replies = append(pks, t.room.pk), append(seqs, t.seq), append(replies, t.replies)
 		texts, edited, deleted = append(texts, t.text), append(edited, t.editedAt), append(deleted, t.erasedAt)
 		reacted, reactions = append(reacted, t.reacted), append(reactions, reactionsJSON(t.reactions))
-		switch {
-		case t.erasedAt != nil:
-			gonePKs, goneSeqs = append(gonePKs, t.room.pk), append(goneSeqs, t.seq)
-		case t.editedBy > 0:
-			editPKs, editSeqs, newest = append(editPKs, t.room.pk), append(editSeqs, t.seq), append(newest, t.editedBy)
-			words = append(words, s.words(t.room.pk, *t.text))
+		if t.text == nil {
+			continue
 		}
+		keep := uint64(maxSequence)
+		if t.erasedAt == nil {
+			keep = t.editedBy
+			editPKs, editSeqs, words = append(editPKs, t.room.pk), append(editSeqs, t.seq), append(words, s.words(t.room.pk, *t.text))
+		}
+		oldPKs, oldSeqs, before = append(oldPKs, t.room.pk), append(oldSeqs, t.seq), append(before, keep)
 	}
 	if len(pks) > 0 {
 		q.Queue(sqlChangeMessages, pks, seqs, replies, texts, edited, deleted, reacted, reactions)
 	}
 	if len(editPKs) > 0 {
-		q.Queue(sqlStripEdits, editPKs, editSeqs, newest)
 		q.Queue(sqlChangeWords, s.number, editPKs, editSeqs, words)
 	}
-	if len(gonePKs) > 0 {
-		q.Queue(sqlEraseMessages, l.stream, gonePKs, goneSeqs)
+	if len(oldPKs) > 0 {
+		q.Queue(sqlEraseMessages, l.stream, oldPKs, oldSeqs, before)
 	}
 }
 

@@ -89,6 +89,7 @@ type row struct {
 	body   body
 	target uint64          // of an event: the message that it is about
 	told   []tenant.UserID // of the mentioned, who get a notice
+	again  bool            // it was erased from its stream, and is known by its edit
 }
 
 type refusal struct {
@@ -275,10 +276,13 @@ func (d *ruling) admit(f *facts, c candidate) (code string) {
 		return ""
 	}
 	if c.system() {
+		if c.event.Event == tenant.EventEdited {
+			d.restore(f, c, room)
+		}
 		keep, code := f.fold(c)
 		switch {
 		case keep:
-			d.erased = d.erased || c.event.Event == tenant.EventDeleted
+			d.erased = d.erased || c.event.Event == tenant.EventDeleted || c.event.Event == tenant.EventEdited
 			f.seen[key] = true
 			d.rows = append(d.rows, row{room: room, sender: sender, id: c.id, msg: c.msg, target: c.event.Seq})
 		case code == "":

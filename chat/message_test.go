@@ -210,6 +210,82 @@ func TestDeletedTextIsGoneEverywhere(t *testing.T) {
 	})
 }
 
+func TestOldTextOfAnEditIsGoneEverywhere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	town := s.room("town", tenant.Open, tenant.Std)
+	s.run(s.chat)
+	s.exec(`INSERT INTO holds (tenant_id, room_id, reason, placed_at) VALUES ('acme', 'town', 'case 7', now())`)
+	first := s.post(town.by("alice"), "secret one")
+	s.must("alice", "edit", `{"room":"town","seq":%d,"text":"secret two"}`, first)
+	s.must("alice", "edit", `{"room":"town","seq":%d,"text":"harmless"}`, first)
+	stream := subject.Stream(s.tenant.Account, tenant.Std)
+	s.eventually("the old texts are erased from the stream", func() bool {
+		return query[int](s, `SELECT count(*) FROM erasures`) == 0
+	})
+	all := s.messages("town")
+	for _, m := range all[:2] {
+		if raw, err := s.chat.leaderGet(s.ctx(), stream, m.Seq); !isJS(err, jsNoMessage) {
+			t.Errorf("sequence %d of the stream: got %s, %v, want nothing", m.Seq, raw.Data, err)
+		}
+	}
+	if raw, err := s.chat.leaderGet(s.ctx(), stream, all[2].Seq); err != nil || !strings.Contains(string(raw.Data), "harmless") {
+		t.Errorf("the newest edit: got %s, %v, want it in the stream", raw.Data, err)
+	}
+	if m := s.one("town", first); m.Text != "harmless" || m.N != 1 || m.Edited.IsZero() {
+		t.Errorf("got %+v, want the new text", m)
+	}
+	if n := query[int](s, `SELECT count(*) FROM messages m WHERE m::text LIKE '%secret%'`); n != 0 {
+		t.Errorf("got %d rows with an old text, want none", n)
+	}
+	for _, held := range []string{"secret one", "secret two"} {
+		if n := query[int](s, `SELECT count(*) FROM held_messages WHERE text = $1`, held); n != 1 {
+			t.Errorf("held copies of %q: got %d, want 1", held, n)
+		}
+	}
+}
+
+// The records are lost, the stream is not: the projector reads it again.
+func TestEditedMessagesComeAgainFromTheirEdits(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	town := s.room("town", tenant.Open, tenant.Std)
+	stop := s.run(s.chat)
+	to := town.by("alice").Stored(s.tenant.Account)
+	before := s.post(town.by("bob"), "before")
+	root := s.post(town.by("bob"), "root")
+	rich := s.store(to, fmt.Sprintf(`{"text":"old","thread":%d,"mentions":["bob"],"attachments":[{"url":"https://x.example/a"}],"data":{"k":1}}`, root),
+		nats.Header{nats.MsgIdHdr: {s.newID()}}).Seq
+	second := s.post(town.by("alice"), "old too")
+	behind := s.post(town.by("bob"), "behind")
+	s.must("carol", "read", `{"room":"town","seq":%d}`, behind)
+	s.must("alice", "edit", `{"room":"town","seq":%d,"text":"new too"}`, second)
+	s.must("alice", "edit", `{"room":"town","seq":%d,"text":"new"}`, rich)
+	s.eventually("the old texts are erased", func() bool { return query[int](s, `SELECT count(*) FROM erasures`) == 0 })
+	want := s.messages("town")
+	stop()
+	// As a backup of before has it: the cursor, the first message and what depends on it.
+	s.exec(`DELETE FROM messages WHERE seq > $1`, before)
+	s.exec(`UPDATE room_heads SET last_n = 1, last_seq = $1`, before)
+	s.exec(`UPDATE streams SET last_seq = $1`, before)
+	s.exec(`DELETE FROM read_positions`)
+	s.chat = s.newChat(s.conn, s.pool)
+	s.run(s.chat)
+	got := s.messages("town")
+	if a, b := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); a != b {
+		t.Errorf("got %s, want %s", a, b)
+	}
+	if found := s.find("alice", `{"query":"new"}`); len(found) != 2 {
+		t.Errorf("search of the new texts: got %q, want both", found)
+	}
+	if v := s.unread("alice", "town"); v.Unread != 1 || v.First != behind {
+		t.Errorf("got %+v, want 1 unread, %d", v, behind)
+	}
+	if n := query[int](s, `SELECT count(*) FROM refused_posts`); n != 0 {
+		t.Errorf("got %d refused posts, want none", n)
+	}
+}
+
 func TestUnreadLeavesOutDeletedMessages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

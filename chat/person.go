@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -134,7 +135,7 @@ func (c *Chat) eraseSome(ctx context.Context, id tenant.TenantID, u tenant.UserI
 	}
 	var q pgx.Batch
 	for class, of := range e.byClass {
-		q.Queue(sqlEraseMessages, subject.Stream(at.Account, class), of[0], of[1])
+		q.Queue(sqlEraseMessages, subject.Stream(at.Account, class), of[0], of[1], slices.Repeat([]int64{maxSequence}, len(of[0])))
 	}
 	q.Queue(sqlForgetReplies, e.replyPKs, e.threads)
 	q.Queue(sqlCountErased, id, u, len(e.pks))

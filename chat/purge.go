@@ -13,7 +13,7 @@ import (
 )
 
 // A purger takes refused posts out of their streams and tells their senders, and erases what
-// was deleted, at least once: a row goes only after that.
+// was deleted or edited, at least once: a row goes only after that.
 type purger struct {
 	chat *Chat
 	more chan struct{}

@@ -1,6 +1,9 @@
 package tenant
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // EventName says what happened in a room.
 type EventName string
@@ -15,7 +18,7 @@ const (
 	EventBanned   EventName = "banned"   // By, User, On, Until, Reason
 	EventMuted    EventName = "muted"    // By, User, On, Until, Reason
 	EventRole     EventName = "role"     // By, User, Role
-	EventEdited   EventName = "edited"   // By, Seq, Text
+	EventEdited   EventName = "edited"   // By, Seq, Text, Message
 	EventDeleted  EventName = "deleted"  // By, Seq
 	EventReaction EventName = "reaction" // By, Seq, Emoji, On
 	EventPinned   EventName = "pinned"   // By, Seq, On
@@ -32,6 +35,7 @@ type Event struct {
 	User        UserID    `json:"user,omitzero"`
 	Seq         uint64    `json:"seq,omitzero"` // of the message that it is about
 	Text        string    `json:"text,omitzero"`
+	Message     *Unedited `json:"message,omitzero"`
 	Emoji       string    `json:"emoji,omitzero"`
 	Role        Role      `json:"role,omitzero"`
 	On          *bool     `json:"on,omitzero"` // false where it ended
@@ -40,4 +44,15 @@ type Event struct {
 	Title       *string   `json:"title,omitzero"`
 	SlowSeconds *int      `json:"slow_seconds,omitzero"`
 	History     *Reach    `json:"history,omitzero"`
+}
+
+// An Unedited is what an edit leaves of a message. The edit carries it, since the message is erased from its
+// stream for the old text, and who reads the stream anew knows the message by the edit alone.
+type Unedited struct {
+	ID          string          `json:"id"` // unique for its sender in its room
+	Time        time.Time       `json:"time"`
+	Thread      uint64          `json:"thread,omitzero"`
+	Mentions    []string        `json:"mentions,omitzero"`
+	Attachments []Attachment    `json:"attachments,omitzero"`
+	Data        json.RawMessage `json:"data,omitzero"`
 }
