@@ -95,12 +95,9 @@ func (h *herald) run(ctx context.Context) {
 }
 
 // sqlUntold are the rooms among $1 with something unread, for each member with a connection that
-// does not carry them. The counts are those of sqlRoomViewColumns.
+// does not carry them, unless the member does not want to hear of it. The counts are those of sqlRoomViewColumns.
 const sqlUntold = `
-SELECT DISTINCT t.account, m.user_id, r.id, v.unread, v.last, v.read,
-  (SELECT count(*) FROM (
-    SELECT FROM messages x WHERE x.room_pk = r.room_pk AND x.seq > v.read AND x.n > v.n
-    AND x.mentions IS NOT NULL AND me.name = ANY (x.mentions) AND x.sender <> me.name LIMIT 100) AS mine)
+SELECT DISTINCT t.account, m.user_id, r.id, v.unread, v.last, v.read, mine.count
 FROM tenant_rooms r
 JOIN standings m ON m.room_pk = r.room_pk AND m.tenant_id = r.viewer AND m.state = 'joined'
 JOIN tenants t ON t.tenant_id = m.tenant_id
@@ -117,8 +114,13 @@ CROSS JOIN LATERAL (
   SELECT b.read, b.n, b.last, h.last_n - b.n - CASE WHEN h.last_n > b.n THEN (
     SELECT count(*) FROM messages d WHERE d.room_pk = r.room_pk AND d.n > b.n AND d.deleted_at IS NOT NULL) ELSE 0 END AS unread
 ) AS v
+CROSS JOIN LATERAL (SELECT count(*) FROM (
+  SELECT FROM messages x WHERE x.room_pk = r.room_pk AND x.seq > v.read AND x.n > v.n
+  AND x.mentions IS NOT NULL AND me.name = ANY (x.mentions) AND x.sender <> me.name LIMIT 100) AS those) AS mine
+LEFT JOIN notify_levels l ON l.room_pk = r.room_pk AND l.user_id = m.user_id AND l.tenant_id = m.tenant_id
 WHERE r.room_pk = ANY ($1) AND r.state <> 'deleted'
-  AND (r.kind IN ('private', 'shared') OR s.restricted AND r.kind IN ('open', 'announce')) AND v.unread > 0`
+  AND (r.kind IN ('private', 'shared') OR s.restricted AND r.kind IN ('open', 'announce')) AND v.unread > 0
+  AND (l.level IS NULL OR l.level = 'mentions' AND mine.count > 0)`
 
 func (h *herald) tell(ctx context.Context, rooms []int64) error {
 	ctx, cancel := context.WithTimeout(ctx, h.chat.timing.call)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +78,54 @@ func TestUnreadIsToldWhereAConnectionDoesNotCarryTheRoom(t *testing.T) {
 	wait(map[string]int64{"user.bob.unread club": 101}, last)
 	if m, err := heard.NextMsg(50 * time.Millisecond); !errors.Is(err, nats.ErrTimeout) {
 		t.Errorf("got %v, %v; want no more", m, err)
+	}
+}
+
+// Who wants to hear of mentions alone hears of what is unread when one is among it, and who wants nothing never.
+func TestUnreadIsToldAsTheLevelSays(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	club := s.room("club", tenant.Private, tenant.Std)
+	for _, u := range []tenant.UserID{"alice", "bob", "carol", "bot"} {
+		s.member("club", u, tenant.RoleMember, tenant.Joined)
+		s.session(string(u), "{}", false)
+	}
+	s.run(s.chat)
+	s.must("carol", "notify", `{"room":"club","level":"mentions"}`)
+	s.must("bot", "notify", `{"room":"club","level":"none"}`)
+	heard, err := s.conn.SubscribeSync(subject.PlatformNotice(s.tenant.Account, "*", "unread"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One round tells all of them, and so who is not told before bob's count is right is not told of it.
+	until := func(n int64) (told []string) {
+		t.Helper()
+		for {
+			m, err := heard.NextMsgWithContext(s.ctx())
+			if err != nil {
+				t.Fatalf("waiting for bob to be told of %d: %v", n, err)
+			}
+			var got unreadNotice
+			if err := json.Unmarshal(m.Data, &got); err != nil {
+				t.Fatal(err)
+			}
+			user := strings.Split(m.Subject, ".")[3]
+			if user != "bob" {
+				told = append(told, fmt.Sprintf("%s %d %d", user, got.Unread, got.Mentions))
+			} else if got.Unread == n {
+				return told
+			}
+		}
+	}
+	s.post(club.by("alice"), "m1")
+	told := until(1)
+	s.store(club.by("alice").Stored(s.tenant.Account), `{"text":"m2","mentions":["bot","carol"]}`, nats.Header{nats.MsgIdHdr: {s.newID()}})
+	told = append(told, until(2)...)
+	s.post(club.by("alice"), "m3")
+	told = append(told, until(3)...)
+	unwanted := func(s string) bool { return strings.HasPrefix(s, "bot") || s == "carol 1 0" }
+	if !slices.Contains(told, "carol 2 1") || slices.ContainsFunc(told, unwanted) {
+		t.Errorf("got %v told, want carol from her mention on, and the bot of nothing", told)
 	}
 }
 

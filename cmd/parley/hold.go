@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"parley/tenant"
@@ -42,7 +43,9 @@ func (c *holdPlaceCmd) Run(ctx context.Context, std streams) error {
 	if err := a.call(ctx, http.MethodPut, holdPath(c.Tenant, c.Room), map[string]string{"reason": c.Reason}, &answer); err != nil {
 		return err
 	}
-	return a.show(answer, func(w io.Writer) { fmt.Fprintln(w, "On hold. Lift it: parley hold lift", c.Tenant, c.Room) })
+	return a.show(answer, func(w io.Writer) {
+		fmt.Fprintln(w, strings.TrimSpace("On hold. Lift it: parley hold lift "+c.Tenant+" "+c.Room))
+	})
 }
 
 type holdLiftCmd struct {
