@@ -30,6 +30,7 @@ func (b *bench) Servers(context.Context) ([]tenant.Server, error) {
 	}
 	return all, b.down
 }
+
 func (b *bench) Projection(context.Context) (tenant.Projection, error) { return b.projection, b.down }
 func (b *bench) Disk() (tenant.Use, error)                             { return b.disk, nil }
 func (b *bench) CertificateExpires() time.Time                         { return b.expires }

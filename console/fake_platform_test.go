@@ -13,6 +13,7 @@ type fakePlatform struct{}
 func (fakePlatform) Projection(context.Context) (tenant.Projection, error) {
 	return tenant.Projection{Led: true, Streams: 1}, nil
 }
+
 func (fakePlatform) Disk() (tenant.Use, error) {
 	return tenant.Use{Used: 1 << 30, Limit: 100 << 30}, nil
 }
