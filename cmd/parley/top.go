@@ -123,7 +123,13 @@ func (c *topCmd) show(w io.Writer, rows []topRow) error {
 	return nil
 }
 
-func used(u tenant.Use, text func(int64) string) string { return text(u.Used) + " of " + text(u.Limit) }
+// used says a use against its limit; a tenant without a room has no stream whose storage has one.
+func used(u tenant.Use, text func(int64) string) string {
+	if u == (tenant.Use{}) {
+		return "none yet"
+	}
+	return text(u.Used) + " of " + text(u.Limit)
+}
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
