@@ -109,31 +109,39 @@ func (a *Accounts) everyNode(ctx context.Context, subject string, body []byte, f
 	return nil
 }
 
-// discover learns which servers there are: the first that answers knows how many.
+// discover learns which servers there are.
 func (a *Accounts) discover(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	q := a.box.inquire(maxNodes)
-	defer q.close()
-	if err := q.ask(0, serverPing, nil); err != nil {
-		return fmt.Errorf("discover servers: %w", err)
-	}
-	for got, want := 0, 1; got < want; got++ {
-		_, answer, err := q.answer(ctx)
-		if err != nil {
-			return fmt.Errorf("discover servers: %d of %d answered: %w", got, want, err)
-		}
-		var s struct {
-			serverOf
-			Stats struct {
-				ActiveServers int `json:"active_servers"`
-			} `json:"statsz"`
-		}
-		if err := json.Unmarshal(answer, &s); err != nil {
-			return fmt.Errorf("discover servers: %w", err)
-		}
-		a.nodes.saw(s.Server.ID)
-		want = max(want, s.Stats.ActiveServers)
+	got, want, err := a.ping(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("discover servers: %d of %d answered: %w", len(got), want, err)
 	}
 	return nil
+}
+
+// ping has every server tell of itself: the first that answers knows how many there are, and waiting are known ones
+// that may be cut off from it. With an error it returns those that did answer.
+func (a *Accounts) ping(ctx context.Context, waiting []string) (got map[string]statsAnswer, want int, err error) {
+	q := a.box.inquire(maxNodes)
+	defer q.close()
+	got, want = map[string]statsAnswer{}, 1
+	if err := q.ask(0, serverPing, nil); err != nil {
+		return got, want, err
+	}
+	for len(got) < want || len(waiting) > 0 {
+		_, answer, err := q.answer(ctx)
+		if err != nil {
+			return got, want, err
+		}
+		var s statsAnswer
+		if err := json.Unmarshal(answer, &s); err != nil {
+			return got, want, err
+		}
+		a.nodes.saw(s.Server.ID)
+		got[s.Server.ID] = s
+		want = max(want, s.Stats.ActiveServers)
+		waiting = slices.DeleteFunc(waiting, func(id string) bool { return id == s.Server.ID })
+	}
+	return got, want, nil
 }

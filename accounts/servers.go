@@ -3,7 +3,6 @@ package accounts
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -98,31 +97,11 @@ func (a *Accounts) Servers(ctx context.Context) ([]tenant.Server, error) {
 func (a *Accounts) askStats(ctx context.Context) (map[string]statsAnswer, error) {
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	q := a.box.inquire(maxNodes)
-	defer q.close()
-	if err := q.ask(0, serverPing, nil); err != nil {
-		return nil, err
+	got, _, err := a.ping(limited, a.nodes.known())
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return got, nil // the others don't answer
 	}
-	all := map[string]statsAnswer{}
-	waiting := a.nodes.known()
-	for want := 1; len(all) < want || len(waiting) > 0; {
-		_, answer, err := q.answer(limited)
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return all, nil // the others don't answer
-		}
-		if err != nil {
-			return nil, err
-		}
-		var s statsAnswer
-		if err := json.Unmarshal(answer, &s); err != nil {
-			return nil, err
-		}
-		a.nodes.saw(s.Server.ID)
-		all[s.Server.ID] = s
-		want = max(want, s.Stats.ActiveServers)
-		waiting = slices.DeleteFunc(waiting, func(id string) bool { return id == s.Server.ID })
-	}
-	return all, nil
+	return got, err
 }
 
 // silent keeps what the servers told, and returns those that answered before and don't now. One that

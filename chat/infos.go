@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"parley/tenant"
@@ -20,22 +21,9 @@ func (c *Chat) StreamInfos(ctx context.Context, p tenant.Page) ([]tenant.Stream,
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timing.call)
 	defer cancel()
 	rows, err := c.pool.Query(ctx, sqlStreamPage, p.After, p.Query, min(max(p.Limit, 1), 1000))
+	all, err := collect(rows, err, scanStream)
 	if err != nil {
-		return nil, fromDB(err)
-	}
-	defer rows.Close()
-	var all []tenant.Stream
-	for rows.Next() {
-		var s tenant.Stream
-		var l tenant.Limits
-		if err := rows.Scan(&s.Stream, &s.Tenant, &s.Class, &s.Projected, &l); err != nil {
-			return nil, err
-		}
-		s.Bytes.Limit = l.Effective(tenant.Plan).StorageBytes
-		all = append(all, s)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fromDB(err)
+		return nil, err
 	}
 	for i := range all {
 		info, err := c.streamInfo(ctx, all[i].Stream)
@@ -45,6 +33,13 @@ func (c *Chat) StreamInfos(ctx context.Context, p tenant.Page) ([]tenant.Stream,
 		describe(&all[i], info)
 	}
 	return all, nil
+}
+
+func scanStream(row pgx.CollectableRow) (s tenant.Stream, err error) {
+	var l tenant.Limits
+	err = row.Scan(&s.Stream, &s.Tenant, &s.Class, &s.Projected, &l)
+	s.Bytes.Limit = l.Effective(tenant.Plan).StorageBytes
+	return s, err
 }
 
 // describe fills what the stream's leader tells; nil: it has no such stream.

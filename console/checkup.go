@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"parley/console/ui"
@@ -18,26 +19,18 @@ const (
 	checkupBound = 10 * time.Second // of one check
 )
 
-// A check is one thing that was looked at.
-type check struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Found  string `json:"found"`
-	Remedy string `json:"remedy,omitempty" doc:"What to do where it is not ok"`
+func good(format string, args ...any) tenant.Check {
+	return tenant.Check{OK: true, Found: fmt.Sprintf(format, args...)}
 }
 
-func good(format string, args ...any) check {
-	return check{OK: true, Found: fmt.Sprintf(format, args...)}
-}
-
-func fault(remedy, format string, args ...any) check {
-	return check{Found: fmt.Sprintf(format, args...), Remedy: remedy}
+func fault(remedy, format string, args ...any) tenant.Check {
+	return tenant.Check{Found: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 type checkup struct {
 	Body struct {
-		OK     bool    `json:"ok" doc:"All checks are"`
-		Checks []check `json:"checks" nullable:"false"`
+		OK     bool           `json:"ok" doc:"All checks are"`
+		Checks []tenant.Check `json:"checks" nullable:"false"`
 	} `nameHint:"Checkup"`
 }
 
@@ -49,20 +42,25 @@ func (c *console) getHealth(ctx context.Context, _ *struct{}) (*checkup, error) 
 	}
 	out := &checkup{}
 	out.Body.OK = true
+	backlog := sync.OnceValues(func() (tenant.Backlog, error) { // two checks read it
+		within, cancel := context.WithTimeout(ctx, checkupBound)
+		defer cancel()
+		return c.service.Backlog(within, actor)
+	})
 	for _, one := range []struct {
 		name string
-		look func(context.Context, tenant.Actor) check
+		look func(context.Context) tenant.Check
 	}{
 		{"postgres", c.checkDatabase},
 		{"servers", c.checkServers},
-		{"accounts", c.checkAccounts},
+		{"accounts", func(ctx context.Context) tenant.Check { return c.checkAccounts(ctx, backlog) }},
 		{"projector", c.checkProjector},
-		{"jobs", c.checkJobs},
+		{"jobs", func(ctx context.Context) tenant.Check { return c.checkJobs(ctx, backlog) }},
 		{"disk", c.checkDisk},
 		{"certificate", c.checkCertificate},
 	} {
 		within, cancel := context.WithTimeout(ctx, checkupBound)
-		got := one.look(within, actor)
+		got := one.look(within)
 		cancel()
 		got.Name = one.name
 		out.Body.OK = out.Body.OK && got.OK
@@ -77,7 +75,7 @@ const (
 )
 
 // unknown is the check of what could not be looked at. The reason goes to the log alone where it is not for people.
-func (c *console) unknown(ctx context.Context, remedy string, err error) check {
+func (c *console) unknown(ctx context.Context, remedy string, err error) tenant.Check {
 	e, readable := tenant.AsError(err)
 	if !readable {
 		c.log.WarnContext(ctx, "checkup", "error", err)
@@ -86,7 +84,7 @@ func (c *console) unknown(ctx context.Context, remedy string, err error) check {
 	return fault(remedy, "%s", e.Message)
 }
 
-func (c *console) checkDatabase(ctx context.Context, _ tenant.Actor) check {
+func (c *console) checkDatabase(ctx context.Context) tenant.Check {
 	began := time.Now()
 	if err := c.answers.db.Ping(ctx); err != nil {
 		return fault(askDatabase, "the database does not answer")
@@ -94,7 +92,7 @@ func (c *console) checkDatabase(ctx context.Context, _ tenant.Actor) check {
 	return good("answers in %.1f ms", float64(time.Since(began).Microseconds())/1000)
 }
 
-func (c *console) checkServers(ctx context.Context, _ tenant.Actor) check {
+func (c *console) checkServers(ctx context.Context) tenant.Check {
 	all, err := c.platform.Servers(ctx)
 	if err != nil {
 		return c.unknown(ctx, askServers, err)
@@ -111,8 +109,8 @@ func (c *console) checkServers(ctx context.Context, _ tenant.Actor) check {
 	return good("%d of %d answer", len(all), len(all))
 }
 
-func (c *console) checkAccounts(ctx context.Context, a tenant.Actor) check {
-	b, err := c.service.Backlog(ctx, a)
+func (c *console) checkAccounts(ctx context.Context, backlog func() (tenant.Backlog, error)) tenant.Check {
+	b, err := backlog()
 	if err != nil {
 		return c.unknown(ctx, askDatabase, err)
 	}
@@ -123,7 +121,7 @@ func (c *console) checkAccounts(ctx context.Context, a tenant.Actor) check {
 	return good("every server has the newest claims of all %d", b.Accounts)
 }
 
-func (c *console) checkProjector(ctx context.Context, _ tenant.Actor) check {
+func (c *console) checkProjector(ctx context.Context) tenant.Check {
 	p, err := c.platform.Projection(ctx)
 	switch {
 	case err != nil:
@@ -148,8 +146,8 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-func (c *console) checkJobs(ctx context.Context, a tenant.Actor) check {
-	b, err := c.service.Backlog(ctx, a)
+func (c *console) checkJobs(ctx context.Context, backlog func() (tenant.Backlog, error)) tenant.Check {
+	b, err := backlog()
 	if err != nil {
 		return c.unknown(ctx, askDatabase, err)
 	}
@@ -159,7 +157,7 @@ func (c *console) checkJobs(ctx context.Context, a tenant.Actor) check {
 	return good("none failed")
 }
 
-func (c *console) checkDisk(ctx context.Context, _ tenant.Actor) check {
+func (c *console) checkDisk(ctx context.Context) tenant.Check {
 	d, err := c.platform.Disk()
 	if err != nil {
 		return c.unknown(ctx, "See that the data folder is there and can be read.", err)
@@ -171,7 +169,7 @@ func (c *console) checkDisk(ctx context.Context, _ tenant.Actor) check {
 	return good("%s", found)
 }
 
-func (c *console) checkCertificate(context.Context, tenant.Actor) check {
+func (c *console) checkCertificate(context.Context) tenant.Check {
 	expires := c.platform.CertificateExpires()
 	if expires.IsZero() {
 		return good("none: plain, for loopback and behind a proxy")

@@ -221,9 +221,9 @@ func (w *web) folksView(q *request, form ui.Form) (ui.View, error) {
 	v := &ui.Folks{Page: ui.Page{Title: "People", Area: "operator/people"}, Search: l.search("Address or name"), Pager: pager, Invite: form}
 	for _, p := range items {
 		v.Rows = append(v.Rows, ui.FolkRow{
-			Unlink: linked[p.ID],
-			Email:  p.Email, Name: p.Name, Operator: p.Operator, Founder: p.Founder, Since: p.CreatedAt,
+			Email: p.Email, Name: p.Name, Operator: p.Operator, Founder: p.Founder, Since: p.CreatedAt,
 			Recover: ui.Button{Action: "/operator/people/recover", Label: "Link for a new password", Once: newOnce(), Hidden: []ui.Option{{Value: "email", Label: p.Email}}},
+			Unlink:  linked[p.ID],
 		})
 	}
 	for _, x := range links {

@@ -55,7 +55,7 @@ func (w *web) serveSSO(q *request, out http.ResponseWriter) error {
 		return err
 	}
 	kept := url.Values{"state": {a.State}, "nonce": {a.Nonce}, "verifier": {a.Verifier}, "next": {localPath(q.URL.Query().Get("next"))}}
-	http.SetCookie(out, w.cookie(ssoCookie, url.QueryEscape(kept.Encode()), int(ssoLife.Seconds())))
+	http.SetCookie(out, w.cookie(ssoCookie, kept.Encode(), int(ssoLife.Seconds())))
 	http.Redirect(out, q.Request, at, http.StatusSeeOther)
 	return nil
 }
@@ -66,11 +66,7 @@ func (w *web) attempt(q *request) (a sso.Attempt, next string) {
 	if err != nil {
 		return a, "/"
 	}
-	text, err := url.QueryUnescape(cookie.Value)
-	if err != nil {
-		return a, "/"
-	}
-	kept, err := url.ParseQuery(text)
+	kept, err := url.ParseQuery(cookie.Value)
 	if err != nil {
 		return a, "/"
 	}

@@ -39,6 +39,14 @@ type Stream struct {
 // Cursor is what Page.After is behind the stream.
 func (s Stream) Cursor() string { return string(s.Tenant) + "/" + string(s.Class) }
 
+// A Check is one thing that was looked at, and what to do where it is not well.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Found  string `json:"found"`
+	Remedy string `json:"remedy,omitempty" doc:"What to do where it is not ok"`
+}
+
 // A Projection is how far the messages of all streams are in the records.
 type Projection struct {
 	Led     bool     // a process projects

@@ -6,21 +6,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"parley/tenant"
 )
 
 type doctorCmd struct{ apiFlags }
 
-// A finding is one check as the server answers it, or as this program makes it.
-type finding struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Found  string `json:"found"`
-	Remedy string `json:"remedy,omitempty"`
-}
-
+// findings are what the server answers, and what this program finds of the server.
 type findings struct {
-	OK     bool      `json:"ok"`
-	Checks []finding `json:"checks"`
+	OK     bool           `json:"ok"`
+	Checks []tenant.Check `json:"checks"`
 }
 
 func (c *doctorCmd) Run(ctx context.Context, std streams) error {
@@ -48,12 +43,12 @@ func (c *doctorCmd) examine(ctx context.Context, std streams) (findings, error) 
 		}
 		return absent(err), nil
 	}
-	f.Checks = append([]finding{{Name: "server", OK: true, Found: "answers at " + a.base}}, f.Checks...)
+	f.Checks = append([]tenant.Check{{Name: "server", OK: true, Found: "answers at " + a.base}}, f.Checks...)
 	return f, nil
 }
 
 func absent(err error) findings {
-	return findings{Checks: []finding{{
+	return findings{Checks: []tenant.Check{{
 		Name: "server", Found: err.Error(), Remedy: "Start it with `parley serve`, or say where it is with --server, or with --data on its own machine.",
 	}}}
 }
