@@ -270,6 +270,35 @@ func (f *fake) Keys(_ context.Context, a tenant.Actor, t tenant.TenantID, p tena
 	return nil, f.may(a, tenant.ScopeRead, t)
 }
 
+func (f *fake) Key(_ context.Context, a tenant.Actor, t tenant.TenantID, id string) (tenant.Key, error) {
+	if err := f.may(a, tenant.ScopeRead, t); err != nil {
+		return tenant.Key{}, err
+	}
+	return theKey(id)
+}
+
+func theKey(id string) (tenant.Key, error) {
+	if id != "kkkkkkkkkkkk" {
+		return tenant.Key{}, tenant.NotFound("key")
+	}
+	return tenant.Key{ID: id, KeySpec: tenant.KeySpec{Kind: tenant.KeyAPI, Name: "bot"}}, nil
+}
+
+func (f *fake) RotateKey(ctx context.Context, a tenant.Actor, t tenant.TenantID, id string, r tenant.Rotation) (tenant.RotatedKey, error) {
+	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
+		return tenant.RotatedKey{}, err
+	}
+	old, err := theKey(id)
+	if err != nil {
+		return tenant.RotatedKey{}, err
+	}
+	made := tenant.RotatedKey{
+		New: tenant.Key{ID: "nnnnnnnnnnnn", KeySpec: old.KeySpec}, Secret: tenant.KeySecret{APIKey: "the-secret-api-key"},
+		EndsAt: time.Unix(*r.OverlapSeconds, 0).UTC(),
+	}
+	return made, f.did(ctx, "rotate-key")
+}
+
 func (f *fake) RemoveKey(ctx context.Context, a tenant.Actor, t tenant.TenantID, id string) error {
 	if err := f.may(a, tenant.ScopeAdmin, t); err != nil {
 		return err

@@ -54,7 +54,7 @@ func replayed(r reply) bool { return r.header.Get(replayedHeader) == "true" }
 func TestSameKeySameAnswer(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, pgtest.NewPool(t))
-	secrets := map[string]string{"create-tenant": "api_key", "mint-token": "token", "add-key": "api_key"}
+	secrets := map[string]string{"create-tenant": "api_key", "mint-token": "token", "add-key": "api_key", "rotate-key": "api_key"}
 	for id, op := range operations(h.c.api) {
 		if op.Method == "GET" {
 			continue

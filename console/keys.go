@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"time"
 
 	"parley/tenant"
 )
@@ -10,6 +11,8 @@ import (
 type Keys interface {
 	AddKey(ctx context.Context, a tenant.Actor, t tenant.TenantID, spec tenant.KeySpec) (tenant.Key, tenant.KeySecret, error)
 	Keys(ctx context.Context, a tenant.Actor, t tenant.TenantID, p tenant.Page) ([]tenant.Key, error)
+	Key(ctx context.Context, a tenant.Actor, t tenant.TenantID, id string) (tenant.Key, error)
+	RotateKey(ctx context.Context, a tenant.Actor, t tenant.TenantID, id string, r tenant.Rotation) (tenant.RotatedKey, error)
 	RemoveKey(ctx context.Context, a tenant.Actor, t tenant.TenantID, id string) error
 }
 
@@ -46,6 +49,42 @@ func (c *console) listKeys(ctx context.Context, in *pageQuery) (*keyPage, error)
 		func(ctx context.Context, p tenant.Page) ([]tenant.Key, error) {
 			return c.service.Keys(ctx, call.actor, call.tenant, p)
 		})
+	return out, err
+}
+
+type keyAnswer struct {
+	Body struct {
+		Key tenant.Key `json:"key"`
+	} `nameHint:"KeyAnswer"`
+}
+
+func (c *console) getKey(ctx context.Context, _ *struct{}) (*keyAnswer, error) {
+	call, out := callOf(ctx), &keyAnswer{}
+	var err error
+	out.Body.Key, err = c.service.Key(ctx, call.actor, call.tenant, call.key)
+	return out, err
+}
+
+type rotation struct{ Body tenant.Rotation }
+
+type rotatedKey struct {
+	Body struct {
+		Key      tenant.Key `json:"key"`
+		APIKey   string     `json:"api_key,omitempty" doc:"Of a key of kind api; shown once"`
+		Creds    string     `json:"creds,omitempty" doc:"Of a key of kind service: a .creds file; shown once"`
+		Replaces struct {
+			ID     string    `json:"id"`
+			EndsAt time.Time `json:"ends_at" doc:"When the old key is removed"`
+		} `json:"replaces"`
+	} `nameHint:"RotatedKey"`
+}
+
+func (c *console) rotateKey(ctx context.Context, in *rotation) (*rotatedKey, error) {
+	call, out := callOf(ctx), &rotatedKey{}
+	made, err := c.service.RotateKey(ctx, call.actor, call.tenant, call.key, in.Body)
+	b := &out.Body
+	b.Key, b.APIKey, b.Creds = made.New, made.Secret.APIKey.Reveal(), made.Secret.Creds.Reveal()
+	b.Replaces.ID, b.Replaces.EndsAt = call.key, made.EndsAt
 	return out, err
 }
 

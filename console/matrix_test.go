@@ -42,6 +42,8 @@ var matrix = map[string]rule{
 	"revoke-token":          {tenant.ScopeAdmin, "", 200, `{"disconnected":1,"took_ms":1}`},
 	"add-key":               {tenant.ScopeAdmin, `{"kind":"api","name":"bot","scopes":["chat"]}`, 201, `"api_key":"the-secret-api-key"`},
 	"list-keys":             {tenant.ScopeRead, "", 200, `{"keys":[],"more":false}`},
+	"get-key":               {tenant.ScopeRead, "", 200, `{"key":{"id":"kkkkkkkkkkkk"`},
+	"rotate-key":            {tenant.ScopeAdmin, `{"overlap_seconds":60}`, 201, `"api_key":"the-secret-api-key","replaces":{"id":"kkkkkkkkkkkk","ends_at":"1970-01-01T00:01:00Z"}`},
 	"remove-key":            {tenant.ScopeAdmin, "", 204, ""},
 	"list-connections":      {tenant.ScopeRead, "", 200, `{"connections":[]}`},
 	"list-user-connections": {tenant.ScopeRead, "", 200, `{"connections":[{"user":"alice"`},

@@ -44,6 +44,8 @@ func (c *console) routes(api huma.API) {
 
 	huma.Register(api, post("add-key", ofTenant+"/keys", "Make a key of the tenant; its secret is shown once", shows("api_key", "creds")), c.addKey)
 	huma.Register(api, get("list-keys", ofTenant+"/keys", "List the keys"), c.listKeys)
+	huma.Register(api, get("get-key", ofKey, "Read a key"), c.getKey)
+	huma.Register(api, post("rotate-key", ofKey+"/rotate", "Replace a key; the old one stays good for a while", existing(), shows("api_key", "creds")), c.rotateKey)
 	huma.Register(api, remove("remove-key", ofKey, "End a key: what it lets in is refused from then on"), c.removeKey)
 
 	huma.Register(api, get("list-connections", ofTenant+"/connections", "List the open connections of a tenant"), c.listConnections)

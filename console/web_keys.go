@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"net/url"
 	"strings"
 
 	"parley/console/ui"
@@ -70,17 +69,12 @@ func keyKindOf(id string) keyKind {
 	return keyKinds[0]
 }
 
-// newKeyForm is the form of a kind; the address may bring a name, where a key is rotated.
 func (q *request) newKeyForm(k keyKind) ui.Form {
-	name := ui.Field{Name: "name", Label: "Name", Autocomplete: "off", Hint: k.nameHint, Value: q.URL.Query().Get("name")}
-	f := ui.Form{
+	name := ui.Field{Name: "name", Label: "Name", Autocomplete: "off", Hint: k.nameHint}
+	return ui.Form{
 		Action: q.base() + "/keys?kind=" + string(k.kind), Submit: "Add", Once: newOnce(),
 		Fields: append([]ui.Field{name}, k.fields...),
 	}
-	if scopes := q.URL.Query().Get("scopes"); scopes != "" {
-		f.Set("scopes", scopes)
-	}
-	return f
 }
 
 func (w *web) showKeys(q *request) (ui.View, error) {
@@ -102,17 +96,21 @@ func (w *web) keysView(q *request, kind keyKind, form ui.Form) (ui.View, error) 
 		v.Tabs = append(v.Tabs, ui.Tab{Label: k.label, Link: q.base() + "/keys?kind=" + string(k.kind), Current: k.kind == kind.kind})
 	}
 	for _, k := range items {
-		again := url.Values{"kind": {string(k.Kind)}, "name": {k.Name}}
-		if k.Kind == tenant.KeyAPI {
-			again.Set("scopes", scopesOf(k))
-		}
-		v.Rows = append(v.Rows, ui.KeyRow{
-			ID: k.ID, Name: k.Name, Kind: keyKindOf(string(k.Kind)).label, Detail: keyDetail(k), Since: k.CreatedAt, Used: k.LastUsed,
-			Rotate: q.base() + "/keys?" + again.Encode(),
-			Remove: ui.Button{Action: q.base() + "/keys/" + k.ID + "/remove", Label: "Remove", Danger: true},
-		})
+		v.Rows = append(v.Rows, q.keyRow(k))
 	}
 	return v, nil
+}
+
+func (q *request) keyRow(k tenant.Key) ui.KeyRow {
+	path := q.base() + "/keys/" + k.ID
+	row := ui.KeyRow{
+		ID: k.ID, Name: k.Name, Kind: keyKindOf(string(k.Kind)).label, Detail: keyDetail(k), Since: k.CreatedAt, Used: k.LastUsed, Ends: k.EndsAt,
+		Remove: ui.Button{Action: path + "/remove", Label: "Remove", Danger: true},
+	}
+	if k.EndsAt.IsZero() {
+		row.Rotate = path + "/rotate"
+	}
+	return row
 }
 
 func scopesOf(k tenant.Key) string {
@@ -157,9 +155,17 @@ func (w *web) doNewKey(q *request) (outcome, error) {
 	if err != nil {
 		return q.correct(&form, err, func() (ui.View, error) { return w.keysView(q, kind, form) })
 	}
-	path := q.base() + "/keys"
+	if shown := q.keySecret(key, secret); shown != nil {
+		return outcome{to: shown.Back.Value, view: shown}, nil
+	}
+	return to(q.base()+"/keys?kind="+string(kind.kind), "%s is added; it is good from now on.", key.Name), nil
+}
+
+// keySecret is the page that shows once what came with a key; nil: its kind has no secret.
+func (q *request) keySecret(key tenant.Key, secret tenant.KeySecret) *ui.Secret {
+	heading := keyKindOf(string(key.Kind)).label + " " + key.Name
 	shown := &ui.Secret{
-		Page: ui.Page{Title: kind.label + " " + key.Name, Area: "keys"}, Heading: kind.label + " " + key.Name, Back: ui.Option{Value: path, Label: "Back to the keys"},
+		Page: ui.Page{Title: heading, Area: "keys"}, Heading: heading, Back: ui.Option{Value: q.base() + "/keys", Label: "Back to the keys"},
 		Text: cmp.Or(secret.APIKey, secret.Creds).Reveal(), Note: "Keep it where your backend keeps its secrets. Whoever has it does what it may do.",
 	}
 	switch {
@@ -168,9 +174,9 @@ func (w *web) doNewKey(q *request) (outcome, error) {
 	case secret.Creds != "":
 		shown.Lead, shown.Name = "An ordinary .creds file: every NATS client takes it. Its inbox prefix is _INBOX."+key.Name+".", string(q.tenant)+"-"+key.Name+".creds"
 	default:
-		return to(path+"?kind="+string(kind.kind), "%s is added; it is good from now on.", key.Name), nil
+		return nil
 	}
-	return outcome{to: path, view: shown}, nil
+	return shown
 }
 
 func (w *web) doRemoveKey(q *request) (outcome, error) {

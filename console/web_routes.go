@@ -123,6 +123,8 @@ func (w *web) table() []route {
 
 		show("/t/{tenant}/keys", seated, w.showKeys),
 		do("/t/{tenant}/keys", seated, w.doNewKey),
+		show("/t/{tenant}/keys/{key}/rotate", seated, w.showRotateKey),
+		do("/t/{tenant}/keys/{key}/rotate", seated, w.doRotateKey),
 		do("/t/{tenant}/keys/{key}/remove", seated, w.doRemoveKey),
 		show("/t/{tenant}/refusals", seated, w.showRefusals),
 		show("/t/{tenant}/audit", seated, w.showAudit),

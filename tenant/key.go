@@ -40,6 +40,7 @@ var keyKinds = map[KeyKind]keyRules{
 // keyRules are what is special about one kind of key.
 type keyRules struct {
 	takes []string // the fields beside kind and name, by their JSON names
+	renew []string // those of them that a rotation takes: the first must be new, others may be
 	most  int      // that a tenant may have at once
 	// check says what is wrong with the fields, and brings them into the form that is kept.
 	check func(k *KeySpec, f faults)
@@ -101,8 +102,7 @@ func (k *KeySpec) fields() map[string]bool {
 	}
 }
 
-// A Key is one of a tenant's keys. Two of a kind may be good at once, which is how keys are
-// rotated: add the new one, have it used, remove the old one.
+// A Key is one of a tenant's keys. Two of a kind may be good at once, as in a rotation (RotateKey).
 type Key struct {
 	ID     string   `json:"id"`
 	Tenant TenantID `json:"-"`
@@ -110,6 +110,7 @@ type Key struct {
 	Hash      []byte    `json:"-"` // SHA-256 of an API key's text
 	CreatedAt time.Time `json:"created_at"`
 	LastUsed  time.Time `json:"last_used,omitzero"` // to the minute
+	EndsAt    time.Time `json:"ends_at,omitzero"`   // of one that was rotated
 	RemovedAt time.Time `json:"-"`                  // zero: it is good
 }
 
@@ -179,40 +180,51 @@ func (s *Service) AddKey(ctx context.Context, a Actor, t TenantID, spec KeySpec)
 	if err != nil {
 		return Key{}, KeySecret{}, err
 	}
-	now := s.clock()
-	k, secret := rules.make(t, spec, now)
+	k, secret := rules.make(t, spec, s.clock())
 	err = s.write(ctx, a, t, func(tx Tx, row Tenant) error {
-		n, err := tx.CountKeys(ctx, t, k.Kind)
-		if err != nil {
-			return err
-		}
-		if n >= rules.most {
-			return Errorf(CodeLimitReached, "the tenant has %d keys of kind %s, which is the most; remove some", n, k.Kind)
-		}
-		if err := tx.InsertKey(ctx, k); err != nil {
-			return err
-		}
-		if rules.added != nil {
-			if secret, err = rules.added(ctx, s, tx, row, &k); err != nil {
-				return err
-			}
-		}
-		if rules.claimed {
-			if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
-				return err
-			}
-		}
-		return audit(ctx, tx, a, now, t, "key.add", "key:"+k.ID, nil, k)
+		return s.insertKey(ctx, tx, a, row, &k, &secret)
 	})
 	if err != nil {
 		return Key{}, KeySecret{}, err
 	}
-	if rules.claimed {
-		if err := s.accounts.Push(ctx, t); err != nil {
-			return Key{}, KeySecret{}, later("the key is kept", err)
-		}
+	if err := s.pushKeys(ctx, t, rules); err != nil {
+		return Key{}, KeySecret{}, later("the key is kept", err)
 	}
 	return k, secret, nil
+}
+
+// insertKey adds a key within a transaction; pushKeys comes after it.
+func (s *Service) insertKey(ctx context.Context, tx Tx, a Actor, row Tenant, k *Key, secret *KeySecret) error {
+	rules := keyKinds[k.Kind]
+	n, err := tx.CountKeys(ctx, row.ID, k.Kind)
+	if err != nil {
+		return err
+	}
+	if n >= rules.most {
+		return Errorf(CodeLimitReached, "the tenant has %d keys of kind %s, which is the most; remove some", n, k.Kind)
+	}
+	if err := tx.InsertKey(ctx, *k); err != nil {
+		return err
+	}
+	if rules.added != nil {
+		if *secret, err = rules.added(ctx, s, tx, row, k); err != nil {
+			return err
+		}
+	}
+	if rules.claimed {
+		if err := tx.Enqueue(ctx, PushClaims{row.ID}, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return audit(ctx, tx, a, k.CreatedAt, row.ID, "key.add", "key:"+k.ID, nil, *k)
+}
+
+// pushKeys brings the servers the keys of a kind that stands in the claims.
+func (s *Service) pushKeys(ctx context.Context, t TenantID, rules keyRules) error {
+	if !rules.claimed {
+		return nil
+	}
+	return s.accounts.Push(ctx, t)
 }
 
 func (r keyRules) make(t TenantID, spec KeySpec, now time.Time) (k Key, secret KeySecret) {
@@ -231,40 +243,61 @@ func (s *Service) Keys(ctx context.Context, a Actor, t TenantID, p Page) ([]Key,
 	return s.store.Keys(ctx, t, p)
 }
 
+// Key returns a key of a tenant that was not removed.
+func (s *Service) Key(ctx context.Context, a Actor, t TenantID, id string) (Key, error) {
+	if err := a.Allow(ScopeRead, t); err != nil {
+		return Key{}, err
+	}
+	return s.store.Key(ctx, t, id)
+}
+
 // RemoveKey ends a key: from the commit on it lets nobody in, and what was opened with it is closed.
 func (s *Service) RemoveKey(ctx context.Context, a Actor, t TenantID, id string) error {
-	now := s.clock()
-	var row Tenant
-	var k Key
-	var gone []Credential
-	err := s.write(ctx, a, t, func(tx Tx, r Tenant) (err error) {
-		row = r
-		if k, err = tx.RemoveKey(ctx, t, id, now); err != nil {
-			return err
-		}
-		if keyKinds[k.Kind].claimed {
-			if err := tx.Enqueue(ctx, PushClaims{t}, time.Time{}); err != nil {
-				return err
-			}
-		}
-		if err := s.sweepLater(ctx, tx, SweepKey{t, id}, now); err != nil {
-			return err
-		}
-		if gone, err = s.endCredentialsOf(ctx, tx, k, now); err != nil {
-			return err
-		}
-		return audit(ctx, tx, a, now, t, "key.remove", "key:"+id, k, nil)
+	var gone removedKey
+	err := s.write(ctx, a, t, func(tx Tx, row Tenant) (err error) {
+		gone, err = s.removeKey(ctx, tx, a, row, id, s.clock())
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	if keyKinds[k.Kind].claimed {
-		err = s.accounts.Push(ctx, t) // first, or what is closed comes back
+	return s.closeRemoved(ctx, gone)
+}
+
+// A removedKey is a key that is removed, and what it opened is to be closed.
+type removedKey struct {
+	tenant      Tenant
+	key         Key
+	credentials []Credential // that came with it
+}
+
+// removeKey ends a key within a transaction; closeRemoved comes after it.
+func (s *Service) removeKey(ctx context.Context, tx Tx, a Actor, row Tenant, id string, now time.Time) (gone removedKey, err error) {
+	gone.tenant = row
+	if gone.key, err = tx.RemoveKey(ctx, row.ID, id, now); err != nil {
+		return gone, err
 	}
-	_, errKick := s.accounts.KickProof(ctx, row.Account, Proof{Key: id})
+	if keyKinds[gone.key.Kind].claimed {
+		if err := tx.Enqueue(ctx, PushClaims{row.ID}, time.Time{}); err != nil {
+			return gone, err
+		}
+	}
+	if err := s.sweepLater(ctx, tx, SweepKey{row.ID, id}, now); err != nil {
+		return gone, err
+	}
+	if gone.credentials, err = s.endCredentialsOf(ctx, tx, gone.key, now); err != nil {
+		return gone, err
+	}
+	return gone, audit(ctx, tx, a, now, row.ID, "key.remove", "key:"+id, gone.key, nil)
+}
+
+// closeRemoved closes what a removed key opened.
+func (s *Service) closeRemoved(ctx context.Context, gone removedKey) error {
+	err := s.pushKeys(ctx, gone.tenant.ID, keyKinds[gone.key.Kind]) // first, or what is closed comes back
+	_, errKick := s.accounts.KickProof(ctx, gone.tenant.Account, Proof{Key: gone.key.ID})
 	err = errors.Join(err, errKick)
-	for _, c := range gone {
-		_, errEnd := s.end(ctx, row, c)
+	for _, c := range gone.credentials {
+		_, errEnd := s.end(ctx, gone.tenant, c)
 		err = errors.Join(err, errEnd)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ package tenant
 // is TokenAudience, sub the user, kid the id of the key in the set.
 var jwksKeys = keyRules{
 	takes: []string{"url", "create_users"},
+	renew: []string{"url"},
 	most:  5, // each is tried for each token that is of no other key
 	check: func(k *KeySpec, f faults) { checkURL(f, "url", k.URL) },
 }

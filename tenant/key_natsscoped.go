@@ -16,6 +16,7 @@ const (
 // is the user who has it registered.
 var natsScopedKeys = keyRules{
 	takes: []string{"role", "public_key"},
+	renew: []string{"public_key"},
 	most:  20,
 	check: func(k *KeySpec, f faults) {
 		f.check(k.Role == ScopedMember || k.Role == ScopedService, "role", "must be member or service")

@@ -7,6 +7,7 @@ import "strings"
 // belong to one tenant of all, so that a token never leads to two (docs/adr/0007).
 var oidcKeys = keyRules{
 	takes: []string{"issuer", "client_id", "user_claim", "create_users"},
+	renew: []string{"client_id"},
 	most:  20,
 	check: func(k *KeySpec, f faults) {
 		checkURL(f, "issuer", k.Issuer)

@@ -28,6 +28,7 @@ const maxCertificate = 16 << 10
 // public: what keeps a stranger's CA apart from a tenant's is the signature, which the callout verifies.
 var tlsCAKeys = keyRules{
 	takes: []string{"certificate", "user_field"},
+	renew: []string{"certificate"},
 	most:  20,
 	check: func(k *KeySpec, f faults) {
 		if k.UserField = strings.ToLower(k.UserField); k.UserField == "" {

@@ -24,6 +24,7 @@ const (
 // users' tokens with: alg, kid (the key's id), aud (TokenAudience), sub (the user), iat and exp.
 var userTokenKeys = keyRules{
 	takes: []string{"alg", "public_key", "create_users"},
+	renew: []string{"public_key", "alg"},
 	most:  100,
 	check: func(k *KeySpec, f faults) {
 		if k.Alg != AlgEdDSA && k.Alg != AlgES256 && k.Alg != AlgRS256 {

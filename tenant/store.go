@@ -28,6 +28,7 @@ type Reader interface {
 	Credential(ctx context.Context, t TenantID, nkey string) (Credential, error)         // also a revoked one
 	Credentials(ctx context.Context, t TenantID, u UserID, p Page) ([]Credential, error) // likewise
 	Keys(ctx context.Context, t TenantID, p Page) ([]Key, error)                         // not the removed ones
+	Key(ctx context.Context, t TenantID, id string) (Key, error)                         // likewise
 	APIKey(ctx context.Context, id string) (Key, error)                                  // of a tenant that is not deleting; removed keys are not found
 	Summary(ctx context.Context, t TenantID) (Summary, error)
 	Loads(ctx context.Context, p Page) ([]TenantLoad, error)
@@ -94,7 +95,8 @@ type Tx interface {
 	Key(ctx context.Context, t TenantID, id string) (Key, error)                           // not a removed one
 	CountKeys(ctx context.Context, t TenantID, kind KeyKind) (int, error)                  // not the removed ones
 	RemoveKey(ctx context.Context, t TenantID, id string, at time.Time) (k Key, err error) // the row stays as removed
-	PutMute(ctx context.Context, m Mute) error                                             // inserts or replaces
+	SetKeyEnd(ctx context.Context, t TenantID, id string, at time.Time) error
+	PutMute(ctx context.Context, m Mute) error // inserts or replaces
 	DeleteMute(ctx context.Context, t TenantID, r RoomID, u UserID) error
 	DeleteEndedMutes(ctx context.Context, t TenantID) (int64, error)
 
@@ -179,6 +181,11 @@ type (
 		Tenant TenantID `json:"tenant"`
 		Key    string   `json:"key"`
 	}
+	// EndKey removes a key that was rotated, once its overlap with the new one is over.
+	EndKey struct {
+		Tenant TenantID `json:"tenant"`
+		Key    string   `json:"key"`
+	}
 	// EndStanding tidies away a ban or an invitation whose end has come.
 	EndStanding struct {
 		Tenant TenantID  `json:"tenant"`
@@ -237,6 +244,7 @@ func (EnsureStream) Kind() string  { return "ensure_stream" }
 func (SweepUser) Kind() string     { return "sweep_user" }
 func (RefreshUser) Kind() string   { return "refresh_user" }
 func (SweepKey) Kind() string      { return "sweep_key" }
+func (EndKey) Kind() string        { return "end_key" }
 func (EndStanding) Kind() string   { return "end_standing" }
 func (NotifyUser) Kind() string    { return "notify_user" }
 func (SweepTenant) Kind() string   { return "sweep_tenant" }

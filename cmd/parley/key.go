@@ -12,9 +12,10 @@ import (
 )
 
 type keyCmd struct {
-	Add    keyAddCmd    `cmd:"" help:"Make a key. Rotate one by making a new one, having it used, and removing the old one: both are good meanwhile."`
+	Add    keyAddCmd    `cmd:"" help:"Make a key."`
 	Issue  keyIssueCmd  `cmd:"" help:"Sign a user with a nats-scoped key, without the server."`
 	List   keyListCmd   `cmd:"" help:"List the keys of a tenant."`
+	Rotate keyRotateCmd `cmd:"" help:"Replace a key by a new one of the same name and rights; both are good until the old one ends."`
 	Remove keyRemoveCmd `cmd:"" help:"End a key, at once."`
 }
 
@@ -43,7 +44,7 @@ type newKeyArg struct {
 	apiFlags
 }
 
-// add sends what is said of a key, and prints the id and then what text writes.
+// add sends what is said of a key, and prints it and then what text writes; nil: nothing more.
 func (c *newKeyArg) add(ctx context.Context, std streams, k tenant.KeySpec, text func(io.Writer, keyAnswer)) error {
 	a, err := c.open(std)
 	if err != nil {
@@ -54,8 +55,10 @@ func (c *newKeyArg) add(ctx context.Context, std streams, k tenant.KeySpec, text
 		return err
 	}
 	return a.show(made, func(w io.Writer) {
-		fmt.Fprintf(w, "id       %s\nkind     %s\nname     %s\n", made.Key.ID, made.Key.Kind, made.Key.Name)
-		text(w, made)
+		made.print(w, "")
+		if text != nil {
+			text(w, made)
+		}
 	})
 }
 
@@ -71,9 +74,7 @@ type keyAddAPICmd struct {
 }
 
 func (c *keyAddAPICmd) Run(ctx context.Context, std streams) error {
-	return c.add(ctx, std, tenant.KeySpec{Kind: tenant.KeyAPI, Scopes: c.Scopes}, func(w io.Writer, made keyAnswer) {
-		fmt.Fprintf(w, "api key  %s\n\nThe key is shown this once: keep it.\n", made.APIKey)
-	})
+	return c.add(ctx, std, tenant.KeySpec{Kind: tenant.KeyAPI, Scopes: c.Scopes}, nil)
 }
 
 type createUsersFlag struct {
@@ -148,11 +149,15 @@ func (c *keyListCmd) Run(ctx context.Context, std streams) error {
 		if !k.LastUsed.IsZero() {
 			used = k.LastUsed.Format(time.RFC3339)
 		}
-		rows = append(rows, []string{k.ID, string(k.Kind), k.Name, scopes(k), k.CreatedAt.Format(time.RFC3339), used})
+		ends := ""
+		if !k.EndsAt.IsZero() {
+			ends = k.EndsAt.Format(time.RFC3339)
+		}
+		rows = append(rows, []string{k.ID, string(k.Kind), k.Name, scopes(k), k.CreatedAt.Format(time.RFC3339), used, ends})
 	}
 	return a.show(all, func(w io.Writer) {
 		table(w, "No keys. Make one: parley key add api "+c.Tenant+" --name NAME --scopes read",
-			[]string{"id", "kind", "name", "scopes", "created", "last used"}, rows)
+			[]string{"id", "kind", "name", "scopes", "created", "last used", "ends"}, rows)
 	})
 }
 

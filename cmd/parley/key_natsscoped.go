@@ -20,14 +20,10 @@ type keyAddNATSScopedCmd struct {
 
 func (c *keyAddNATSScopedCmd) Run(ctx context.Context, std streams) error {
 	if c.SeedOut != "" {
-		public, seed, err := client.NewSigningKey()
-		if err != nil {
+		var err error
+		if c.PublicKey, err = newSigningKey(c.SeedOut); err != nil {
 			return err
 		}
-		if err := os.WriteFile(c.SeedOut, append(seed, '\n'), 0o600); err != nil {
-			return err
-		}
-		c.PublicKey = public
 	}
 	spec := tenant.KeySpec{Kind: tenant.KeyNATSScoped, KeyDetails: tenant.KeyDetails{PublicKey: c.PublicKey, Role: tenant.ScopedRole(c.Role)}}
 	return c.add(ctx, std, spec, func(w io.Writer, made keyAnswer) {
@@ -38,6 +34,15 @@ func (c *keyAddNATSScopedCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(w, "\nSign users with it, without the server: parley key issue --account ACCOUNT --seed-file FILE --out FILE\n"+
 			"The account is in parley tenant show %s. Say whose the nkey is: parley user put %s USER --nkey NKEY\n", c.Tenant, c.Tenant)
 	})
+}
+
+// newSigningKey makes a key, writes its seed to a file, and returns its public part.
+func newSigningKey(file string) (string, error) {
+	public, seed, err := client.NewSigningKey()
+	if err != nil {
+		return "", err
+	}
+	return public, os.WriteFile(file, append(seed, '\n'), 0o600)
 }
 
 type keyIssueCmd struct {

@@ -23,18 +23,33 @@ func (c *keyAddServiceCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Out != "" {
-		if err := os.WriteFile(c.Out, []byte(made.Creds), 0o600); err != nil {
-			return fmt.Errorf("the key %s was made, but its credentials are lost: %w; remove it and make another", made.Key.ID, err)
-		}
-		made.Creds = ""
+	if err := made.keepCreds(c.Out); err != nil {
+		return err
 	}
-	return a.show(made, func(w io.Writer) {
-		fmt.Fprintf(w, "id       %s\nkind     %s\nname     %s\n", made.Key.ID, made.Key.Kind, made.Key.Name)
-		if c.Out != "" {
-			fmt.Fprintln(w, "Wrote", c.Out)
-			return
-		}
-		fmt.Fprintf(w, "\n%s\nThe credentials are shown this once: keep them.\n", made.Creds)
-	})
+	return a.show(made, func(w io.Writer) { made.print(w, c.Out) })
+}
+
+// keepCreds writes the credentials to a file, where one is given.
+func (m *keyAnswer) keepCreds(file string) error {
+	if file == "" {
+		return nil
+	}
+	if err := os.WriteFile(file, []byte(m.Creds), 0o600); err != nil {
+		return fmt.Errorf("the key %s was made, but its credentials are lost: %w; remove it and make another", m.Key.ID, err)
+	}
+	m.Creds = ""
+	return nil
+}
+
+// print writes the key and what it shows once; file is where its credentials went.
+func (m keyAnswer) print(w io.Writer, file string) {
+	fmt.Fprintf(w, "id       %s\nkind     %s\nname     %s\n", m.Key.ID, m.Key.Kind, m.Key.Name)
+	switch {
+	case m.APIKey != "":
+		fmt.Fprintf(w, "api key  %s\n\nThe key is shown this once: keep it.\n", m.APIKey)
+	case m.Creds != "":
+		fmt.Fprintf(w, "\n%s\nThe credentials are shown this once: keep them.\n", m.Creds)
+	case file != "":
+		fmt.Fprintln(w, "Wrote", file)
+	}
 }

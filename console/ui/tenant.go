@@ -194,9 +194,19 @@ type Keys struct {
 // A KeyRow is one key.
 type KeyRow struct {
 	ID, Name, Kind, Detail string
-	Since, Used            time.Time
-	Rotate                 string
+	Since, Used, Ends      time.Time
+	Rotate                 string // "": it was rotated
 	Remove                 Button
+}
+
+// KeyRotation asks what takes a key's place.
+type KeyRotation struct {
+	Page
+	Keys, Name, Kind string
+	Used, Ends       time.Time
+	Form             Form
+	Secret           bool // the new key's is shown
+	May              bool
 }
 
 // Refusals lists the connections that were not let in.
@@ -283,6 +293,7 @@ func (Secret) template() string      { return "secret" }
 func (Connections) template() string { return "connections" }
 func (Live) template() string        { return "live" }
 func (Keys) template() string        { return "keys" }
+func (KeyRotation) template() string { return "keyrotation" }
 func (Refusals) template() string    { return "refusals" }
 func (Audit) template() string       { return "audit" }
 func (People) template() string      { return "people" }

@@ -77,7 +77,9 @@ var samples = []View{
 	&Secret{Page: frame, Heading: hostile, Lead: hostile, Name: hostile, Text: hostile, Note: hostile, Back: Option{"/b", hostile}},
 	connections,
 	&Live{Page: frame, List: connections},
-	&Keys{Page: frame, Tabs: []Tab{{hostile, "/k", true}}, Lead: hostile, Search: search, Pager: pager, New: form, May: true, Rows: []KeyRow{{ID: hostile, Name: hostile, Kind: hostile, Detail: hostile, Since: noon, Used: noon, Rotate: "/k", Remove: button}}},
+	&Keys{Page: frame, Tabs: []Tab{{hostile, "/k", true}}, Lead: hostile, Search: search, Pager: pager, New: form, May: true, Rows: []KeyRow{{ID: hostile, Name: hostile, Kind: hostile, Detail: hostile, Since: noon, Used: noon, Rotate: "/k", Remove: button}, {Name: "old", Ends: noon}}},
+	&KeyRotation{Page: frame, Keys: "/k", Name: hostile, Kind: hostile, Used: noon, Form: form, Secret: true, May: true},
+	&KeyRotation{Page: frame, Keys: "/k", Name: hostile, Kind: hostile, Ends: noon},
 	&Refusals{Page: frame, Base: "/t/acme", Search: search, Pager: pager, Rows: []RefusalRow{{noon, hostile, hostile, hostile, hostile, hostile}}},
 	&Audit{Page: frame, Lead: hostile, Search: search, Pager: pager, CSV: "/e", Lines: "/l", Rows: []AuditRow{audit}},
 	&People{

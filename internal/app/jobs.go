@@ -28,6 +28,7 @@ func (a *app) startJobs(ctx context.Context) error {
 		work(workers, a.ensureStream),
 		work(workers, a.service.SweepUser),
 		work(workers, a.service.SweepKey),
+		work(workers, a.service.EndKey),
 		work(workers, a.service.SweepCredential),
 		work(workers, a.service.SweepToken),
 		work(workers, a.service.SweepTenant),

@@ -10,7 +10,7 @@ import (
 )
 
 const sqlAPIKey = `
-SELECT k.key_id, k.tenant_id, k.kind, k.name, k.scopes, k.details, k.hash, k.created_at, k.last_used_at, k.removed_at
+SELECT k.key_id, k.tenant_id, k.kind, k.name, k.scopes, k.details, k.hash, k.created_at, k.last_used_at, k.ends_at, k.removed_at
 FROM keys k JOIN tenants t ON t.tenant_id = k.tenant_id AND t.status <> 'deleting'
 WHERE k.key_id = $1 AND k.kind = 'api' AND k.removed_at IS NULL`
 
@@ -21,7 +21,7 @@ func (s *Store) APIKey(ctx context.Context, id string) (tenant.Key, error) {
 }
 
 const sqlKeys = `
-SELECT key_id, tenant_id, kind, name, scopes, details, hash, created_at, last_used_at, removed_at
+SELECT key_id, tenant_id, kind, name, scopes, details, hash, created_at, last_used_at, ends_at, removed_at
 FROM keys
 WHERE tenant_id = $1 AND removed_at IS NULL AND key_id > $2 AND (key_id ILIKE $3 OR name ILIKE $3)
 ORDER BY key_id LIMIT $4`
@@ -30,6 +30,12 @@ ORDER BY key_id LIMIT $4`
 func (s *Store) Keys(ctx context.Context, t tenant.TenantID, p tenant.Page) ([]tenant.Key, error) {
 	rows, err := list(ctx, s.pool, scanKey, sqlKeys, t, p.After, pattern(p), limit(p))
 	return rows, wrap(err, "list", "keys", string(t), p.After)
+}
+
+// Key returns a key that is good.
+func (s *Store) Key(ctx context.Context, t tenant.TenantID, id string) (tenant.Key, error) {
+	row, err := one(ctx, s.pool, scanKey, sqlKey, t, id)
+	return row, wrap(err, "read", "key", string(t), id)
 }
 
 const sqlKeyUsed = `UPDATE keys SET last_used_at = $2 WHERE key_id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`
@@ -62,7 +68,7 @@ func (x tx) IsAccountKey(ctx context.Context, public string) (bool, error) {
 }
 
 const sqlKey = `
-SELECT key_id, tenant_id, kind, name, scopes, details, hash, created_at, last_used_at, removed_at
+SELECT key_id, tenant_id, kind, name, scopes, details, hash, created_at, last_used_at, ends_at, removed_at
 FROM keys WHERE tenant_id = $1 AND key_id = $2 AND removed_at IS NULL`
 
 // Key returns a key that is good.
@@ -79,9 +85,17 @@ func (x tx) CountKeys(ctx context.Context, t tenant.TenantID, kind tenant.KeyKin
 	return n, wrap(err, "count", "keys", string(t), string(kind))
 }
 
+const sqlSetKeyEnd = `UPDATE keys SET ends_at = $3 WHERE tenant_id = $1 AND key_id = $2`
+
+// SetKeyEnd says when a key is to end.
+func (x tx) SetKeyEnd(ctx context.Context, t tenant.TenantID, id string, at time.Time) error {
+	_, err := exec(ctx, x.q, sqlSetKeyEnd, t, id, at)
+	return wrap(err, "end", "key", string(t), id)
+}
+
 const sqlRemoveKey = `
 UPDATE keys SET removed_at = $3 WHERE tenant_id = $1 AND key_id = $2 AND removed_at IS NULL
-RETURNING key_id, tenant_id, kind, name, scopes, details, hash, created_at, last_used_at, removed_at`
+RETURNING key_id, tenant_id, kind, name, scopes, details, hash, created_at, last_used_at, ends_at, removed_at`
 
 // RemoveKey ends a key. Its row stays, for the reason of what it is refused by.
 func (x tx) RemoveKey(ctx context.Context, t tenant.TenantID, id string, at time.Time) (tenant.Key, error) {
@@ -90,14 +104,16 @@ func (x tx) RemoveKey(ctx context.Context, t tenant.TenantID, id string, at time
 }
 
 func scanKey(row pgx.CollectableRow) (k tenant.Key, err error) {
-	var used, removed *time.Time
-	err = row.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &k.Scopes, &k.KeyDetails, &k.Hash, &k.CreatedAt, &used, &removed)
-	k.CreatedAt = k.CreatedAt.UTC()
-	if used != nil {
-		k.LastUsed = used.UTC()
-	}
-	if removed != nil {
-		k.RemovedAt = removed.UTC()
-	}
+	var used, ends, removed *time.Time
+	err = row.Scan(&k.ID, &k.Tenant, &k.Kind, &k.Name, &k.Scopes, &k.KeyDetails, &k.Hash, &k.CreatedAt, &used, &ends, &removed)
+	k.CreatedAt, k.LastUsed, k.EndsAt, k.RemovedAt = k.CreatedAt.UTC(), utc(used), utc(ends), utc(removed)
 	return k, err
+}
+
+// utc is a time that may be absent.
+func utc(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
 }
