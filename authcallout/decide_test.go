@@ -179,7 +179,7 @@ func TestOrderOfRefusals(t *testing.T) {
 	w.admitted("alice", withToken(token))
 }
 
-func TestDatabaseDown(t *testing.T) {
+func TestDatabaseDown(t *testing.T) { // REV-19
 	t.Parallel()
 	var logged syncBuffer
 	w := newWorld(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
@@ -198,7 +198,7 @@ func TestDatabaseDown(t *testing.T) {
 	}
 }
 
-func TestPanicInOneRequest(t *testing.T) {
+func TestPanicInOneRequest(t *testing.T) { // FLT-14
 	t.Parallel()
 	var logged syncBuffer
 	w := newWorld(t, func(c *Config) { c.Workers = 1; c.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
@@ -283,7 +283,7 @@ func TestOneQueryADecision(t *testing.T) {
 }
 
 // An answer is for one connection on one server: the next question has other keys.
-func TestAnswersCannotBeReplayed(t *testing.T) {
+func TestAnswersCannotBeReplayed(t *testing.T) { // IDN-14
 	t.Parallel()
 	w := newWorld(t)
 	q1, q2 := w.question(withToken(w.token(nil))), w.question(withToken(w.token(nil)))

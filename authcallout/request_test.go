@@ -108,7 +108,7 @@ func TestClockSkewIsBorne(t *testing.T) {
 	}
 }
 
-func TestOverload(t *testing.T) {
+func TestOverload(t *testing.T) { // FLT-14
 	t.Parallel()
 	w := newWorld(t, func(c *Config) { c.Workers, c.Queue = 1, 1 })
 	w.mu.Lock() // the one worker waits in the directory

@@ -28,6 +28,8 @@ type site struct {
 	acme      *testTenant
 	other     *testTenant
 	callout   *Callout
+	conn      *nats.Conn // the callout's
+	xkey      nkeys.KeyPair
 	transport string
 }
 
@@ -88,6 +90,7 @@ func newSite(t *testing.T, transport string) *site {
 	conn := must(nats.Connect(s.server.ClientURL(), nats.UserJWT(
 		func() (string, error) { return me.Encode(s.authKey) }, self.Sign)))
 	t.Cleanup(conn.Close)
+	s.conn, s.xkey = conn, xkey
 	s.callout = must(New(Config{
 		Conn: conn, AuthAccount: public(s.auth), AuthSigner: s.authKey, XKey: xkey,
 		Directory: d, Keys: d, Sessions: d, Refusals: d, Users: d, HTTP: &http.Client{}, Hasher: cheapHasher(2),
@@ -356,17 +359,30 @@ func TestWorkingSetFollowsReconnects(t *testing.T) {
 	})
 }
 
-// Nobody else in AUTH or a tenant sees a request; without a callout nobody is let in.
-func TestFailsClosedWithoutCallout(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "tcp")
-	s.in("alice", tenant.MethodToken, nats.Token(s.token(s.acme, "alice")))
-	s.callout.Stop()
-	if _, err := s.connect(nats.Token(s.token(s.acme, "alice"))); err == nil {
-		t.Error("connected without a callout")
-	}
-	if err := s.callout.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s.in("alice", tenant.MethodToken, nats.Token(s.token(s.acme, "alice")))
+// Without a callout nobody is let in, and who is in goes on.
+func TestFailsClosedWithoutCallout(t *testing.T) { // REV-18
+	transports(t, func(t *testing.T, s *site) {
+		alice := s.in("alice", tenant.MethodToken, nats.Token(s.token(s.acme, "alice")))
+		bob := s.in("bob", tenant.MethodToken, nats.Token(s.token(s.acme, "bob")))
+		heard := must(bob.SubscribeSync("sig.*.open.*.*"))
+		if err := bob.FlushTimeout(testTimeout); err != nil {
+			t.Fatal(err)
+		}
+		s.callout.Stop()
+		for range 3 {
+			if _, err := s.connect(nats.Token(s.token(s.acme, "alice"))); err == nil {
+				t.Error("connected without a callout")
+			}
+			if err := alice.Publish("sig.std.open.town.alice", []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := heard.NextMsg(testTimeout); err != nil {
+				t.Errorf("bob does not hear alice without a callout: %v", err)
+			}
+		}
+		if err := s.callout.Start(); err != nil {
+			t.Fatal(err)
+		}
+		s.in("alice", tenant.MethodToken, nats.Token(s.token(s.acme, "alice")))
+	})
 }

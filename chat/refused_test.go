@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"parley/tenant"
 	"parley/tenant/subject"
@@ -177,7 +178,7 @@ func TestPoisonedMessageDoesNotStopItsStream(t *testing.T) {
 	})
 }
 
-func TestJunkOnLiveSubjectsIsNotBelieved(t *testing.T) {
+func TestJunkOnLiveSubjectsIsNotBelieved(t *testing.T) { // IDN-04
 	t.Parallel()
 	s := newSite(t)
 	town := s.room("town", tenant.Open, tenant.Std)
@@ -190,7 +191,7 @@ func TestJunkOnLiveSubjectsIsNotBelieved(t *testing.T) {
 	full := func() nats.Header {
 		return nats.Header{"Nats-Stream": {"std-" + s.tenant.Account}, "Nats-Subject": {stored}, "Nats-Sequence": {next}, "Nats-Time-Stamp": {"2026-11-22T10:00:00Z"}}
 	}
-	for i, spoil := range []func(h nats.Header){
+	spoils := []func(h nats.Header){
 		func(h nats.Header) { h.Del("Nats-Stream") },
 		func(h nats.Header) { h.Add("Nats-Sequence", next) },
 		func(h nats.Header) { h.Add("nats-sequence", next) },
@@ -198,7 +199,8 @@ func TestJunkOnLiveSubjectsIsNotBelieved(t *testing.T) {
 		func(h nats.Header) { h.Set("Nats-Subject", "t."+s.tenant.Account+".std.open.town.alice") },
 		func(h nats.Header) { h.Set("Nats-Stream", "mem-"+s.tenant.Account) },
 		func(h nats.Header) { h.Set("Nats-Time-Stamp", "yesterday") },
-	} {
+	}
+	for i, spoil := range spoils {
 		h := full()
 		spoil(h)
 		if _, _, ok := fromLive(&nats.Msg{Subject: live, Header: h, Data: []byte(`{"text":"forged"}`)}); ok {
@@ -213,4 +215,5 @@ func TestJunkOnLiveSubjectsIsNotBelieved(t *testing.T) {
 	}
 	s.post(town.by("alice"), "m2")
 	s.wantTexts("town", "1:m1", "2:m2")
+	s.eventually("all junk is counted", func() bool { return testutil.ToFloat64(s.chat.metrics.junk) == float64(len(spoils)) })
 }

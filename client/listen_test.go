@@ -185,7 +185,7 @@ func TestLiveGoesOnWithoutHistory(t *testing.T) {
 
 // What is posted or sent to the room in ways that no honest client uses is dropped and
 // counted, beside one message that is delivered.
-func TestJunkIsDroppedAndCounted(t *testing.T) {
+func TestJunkIsDroppedAndCounted(t *testing.T) { // IDN-04
 	t.Parallel()
 	s := chattest.Start(t)
 	s.AddRoom(chattest.Room{ID: "alice.bob", Kind: "direct", Members: []string{"alice", "bob"}})

@@ -19,7 +19,7 @@ func (s *server) limit(tenant, limits string) {
 }
 
 // A user who posts too fast is muted for a while, is told once, and nobody else notices.
-func TestAFloodingUserIsMutedForAWhile(t *testing.T) {
+func TestAFloodingUserIsMutedForAWhile(t *testing.T) { // LIM-06
 	t.Parallel()
 	s := house(t)
 	s.limit("acme", `{"messages_per_second":2}`)

@@ -172,7 +172,7 @@ func TestARevocationClosesWhoWasHalfWayIn(t *testing.T) {
 }
 
 // A revoked client that goes on trying gets in nowhere.
-func TestARevokedUserStaysOutOnAllNodes(t *testing.T) {
+func TestARevokedUserStaysOutOnAllNodes(t *testing.T) { // REV-04
 	t.Parallel()
 	s := newSite(t, Config{})
 	token := s.user("alice")
