@@ -22,6 +22,8 @@ type Config struct {
 	System *System
 	SYS    *nats.Conn // in RoleControl
 	PARLEY *nats.Conn // in RoleNotices
+	// Refusals takes what the servers refused without asking the callout. It must not wait.
+	Refusals interface{ Refuse(r tenant.Refusal) }
 }
 
 // Accounts is the control role: it alone pushes claims and closes connections. It
@@ -33,8 +35,10 @@ type Accounts struct {
 	box    *mailbox
 	nodes  *nodes
 	kicked kicks
-	left   chan sessionKey
+	left   chan departure
 	direct chan arrival
+	knocks chan knock
+	told   func(tenant.Refusal)
 	subs   []*nats.Subscription
 }
 
@@ -42,15 +46,17 @@ var _ tenant.Accounts = (*Accounts)(nil)
 
 // New subscribes to what the servers tell and finds out which there are. Close undoes it.
 func New(ctx context.Context, c Config) (*Accounts, error) {
-	if c.System == nil || c.SYS == nil || c.PARLEY == nil {
-		return nil, errors.New("accounts: Config needs System, SYS and PARLEY")
+	if c.System == nil || c.SYS == nil || c.PARLEY == nil || c.Refusals == nil {
+		return nil, errors.New("accounts: Config needs System, SYS, PARLEY and Refusals")
 	}
 	a := &Accounts{
 		System: c.System, sys: c.SYS, parley: c.PARLEY,
 		nodes:  &nodes{now: c.System.now, seen: map[string]time.Time{}, told: map[string]tenant.Server{}},
 		kicked: kicks{now: c.System.now, of: map[kickKey]*kick{}},
-		left:   make(chan sessionKey, maxSessions),
+		left:   make(chan departure, maxSessions),
 		direct: make(chan arrival, maxSessions),
+		knocks: make(chan knock, maxSessions),
+		told:   c.Refusals.Refuse,
 	}
 	var err error
 	if a.box, err = newMailbox(c.SYS); err != nil {
@@ -79,6 +85,13 @@ func (a *Accounts) subscribe() error {
 		}
 		a.subs = append(a.subs, sub)
 	}
+	for _, subject := range []string{connectEvents, leaveEvents} {
+		sub, err := a.sys.QueueSubscribe(subject, knockQueue, a.knocked)
+		if err != nil {
+			return fmt.Errorf("subscribe to %s: %w", subject, err)
+		}
+		a.subs = append(a.subs, sub)
+	}
 	return nil
 }
 
@@ -94,6 +107,7 @@ func (a *Accounts) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { a.forgetSessions(ctx) })
 	wg.Go(func() { a.receive(ctx) })
+	wg.Go(func() { a.explainKnocks(ctx) })
 	wg.Go(func() { a.reconcileLoop(ctx) })
 	wg.Go(func() { a.keepSeen(ctx) })
 	wg.Wait()

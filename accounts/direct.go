@@ -37,34 +37,39 @@ func (a *Accounts) arrived(account string, e event) {
 	if account == a.facts.sys.id || account == a.facts.auth.id || account == a.facts.parley.id {
 		return
 	}
-	nkey, issuer, err := partiesOf(e.Client.JWT)
+	c, err := readClaims(e.Client.JWT)
 	if err != nil {
 		a.log.Warn("connect event's JWT does not decode", "account", account, "error", err)
 		return
 	}
 	select {
-	case a.direct <- arrival{account, nkey, issuer, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Host, e.Client.Start}:
+	case a.direct <- arrival{account, c.Subject, c.Issuer, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Host, e.Client.Start}:
 	default:
 		a.log.Warn("session not recorded: the database has fallen behind", "account", account)
 	}
 }
 
-// partiesOf reads whose a user JWT is, and who signed it. The server has verified it.
-func partiesOf(text string) (subject, issuer string, err error) {
+// userClaims are what a user JWT says: whose it is, who signed it, for which account and until when.
+type userClaims struct {
+	Subject string `json:"sub"`
+	Issuer  string `json:"iss"`
+	Expires int64  `json:"exp"` // Unix seconds; 0: never
+	NATS    struct {
+		Account string `json:"issuer_account"`
+	} `json:"nats"`
+}
+
+// readClaims reads a user JWT without verifying it: of who got in, the server has done that.
+func readClaims(text string) (c userClaims, err error) {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 {
-		return "", "", errors.New("not three parts")
+		return c, errors.New("not three parts")
 	}
 	body, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return "", "", err
+		return c, err
 	}
-	var c struct {
-		Subject string `json:"sub"`
-		Issuer  string `json:"iss"`
-	}
-	err = json.Unmarshal(body, &c)
-	return c.Subject, c.Issuer, err
+	return c, json.Unmarshal(body, &c)
 }
 
 // receive records arrivals until ctx ends.

@@ -217,6 +217,7 @@ type event struct {
 		Start time.Time     `json:"start"`
 		JWT   string        `json:"jwt"` // likewise: the callout's users have none
 	} `json:"client"`
+	Reason string `json:"reason"` // of one that went
 }
 
 // connected closes a connection that came in after its user was kicked: the callout had let

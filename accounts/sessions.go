@@ -194,6 +194,15 @@ type sessionKey struct {
 	cid    uint64
 }
 
+// overLimit is why a server closes a connection beyond what its account may have.
+const overLimit = "Maximum Account Connections Exceeded"
+
+// A departure is the end of a connection.
+type departure struct {
+	sessionKey
+	crowded bool // the callout had let it in, and the server found no room in the account
+}
+
 // disconnected queues a session to be forgotten. One that finds no room is pruned later.
 func (a *Accounts) disconnected(m *nats.Msg) {
 	var e event
@@ -202,7 +211,7 @@ func (a *Accounts) disconnected(m *nats.Msg) {
 		return
 	}
 	select {
-	case a.left <- sessionKey{e.Server.ID, e.Client.ID}:
+	case a.left <- departure{sessionKey{e.Server.ID, e.Client.ID}, e.Reason == overLimit}:
 	default:
 	}
 }
@@ -212,7 +221,7 @@ func (a *Accounts) disconnected(m *nats.Msg) {
 func (a *Accounts) forgetSessions(ctx context.Context) {
 	late := time.NewTicker(missedRetry)
 	defer late.Stop()
-	var missed, again []sessionKey
+	var missed, again []departure
 	for {
 		select {
 		case <-ctx.Done():
@@ -232,7 +241,7 @@ func (a *Accounts) forgetSessions(ctx context.Context) {
 }
 
 // forget returns the sessions that were not there.
-func (a *Accounts) forget(ctx context.Context, batch []sessionKey) (missed []sessionKey) {
+func (a *Accounts) forget(ctx context.Context, batch []departure) (missed []departure) {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -247,16 +256,18 @@ func (a *Accounts) forget(ctx context.Context, batch []sessionKey) (missed []ses
 const deleteSessions = `
 WITH gone AS (
   DELETE FROM sessions USING unnest($1::text[], $2::bigint[]) AS x (s, c) WHERE server_id = s AND cid = c
-  RETURNING server_id, cid, account, user_id
+  RETURNING server_id, cid, account, user_id, method, address
 ), seen AS (
   INSERT INTO presence (tenant_id, user_id, last_seen)
   SELECT DISTINCT u.tenant_id, u.user_id, $3::timestamptz
   FROM gone JOIN tenants t USING (account) JOIN users u ON u.tenant_id = t.tenant_id AND u.user_id = gone.user_id
   ON CONFLICT (tenant_id, user_id) DO UPDATE SET last_seen = excluded.last_seen
 )
-SELECT server_id, cid, account, user_id FROM gone`
+SELECT server_id, cid, account, user_id, method, address, coalesce(t.tenant_id, '') FROM gone LEFT JOIN tenants t USING (account)`
 
-func (a *Accounts) deleteSessions(ctx context.Context, batch []sessionKey) (missed []sessionKey, err error) {
+// deleteSessions also tells the tenants' admins whom the limit of their account kept out. Of several
+// processes one finds the session.
+func (a *Accounts) deleteSessions(ctx context.Context, batch []departure) (missed []departure, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	servers, cids := make([]string, len(batch)), make([]int64, len(batch))
@@ -267,19 +278,26 @@ func (a *Accounts) deleteSessions(ctx context.Context, batch []sessionKey) (miss
 	if err != nil {
 		return nil, err
 	}
-	found, went := map[sessionKey]bool{}, comings{}
+	went := comings{}
 	var k sessionKey
 	var account string
 	var u tenant.UserID
-	_, err = pgx.ForEachRow(rows, []any{&k.server, &k.cid, &account, &u}, func() error {
-		found[k] = true
+	r := tenant.Refusal{At: a.now(), Code: refuseCrowd.code, Reason: refuseCrowd.reason}
+	kept := map[sessionKey]tenant.Refusal{}
+	_, err = pgx.ForEachRow(rows, []any{&k.server, &k.cid, &account, &u, &r.Method, &r.Address, &r.Tenant}, func() error {
+		r.User = string(u)
+		kept[k] = r
 		went.add(account, u)
 		return nil
 	})
 	went.tell(a.parley, a.log)
-	for _, k := range batch {
-		if !found[k] {
-			missed = append(missed, k)
+	for _, d := range batch {
+		r, found := kept[d.sessionKey]
+		switch {
+		case !found:
+			missed = append(missed, d)
+		case d.crowded:
+			a.told(r)
 		}
 	}
 	return missed, err

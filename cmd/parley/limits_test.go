@@ -109,6 +109,9 @@ func TestConnectionsOfATenantAreBounded(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "maximum account active connections exceeded") {
 		t.Errorf("one more than the limit: got %v, want an error that says so", err)
 	}
+	eventually(t, "the refusal is kept", func() bool { return s.refusalsOf("acme", "alice", "connections_limit") == 1 })
+	_, bot := s.serviceKey("acme", "bot")
+	s.refusedAs("acme", "bot", "connections_limit", s.NATS, bot, nats.NoReconnect())
 	s.peer("umbrella", "alice").post("chat.std.open.lobby.alice", "another tenant", "")
 	for _, p := range open {
 		if err := p.Flush(); err != nil || p.Stats().Reconnects > 0 {

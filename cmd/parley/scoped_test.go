@@ -195,6 +195,7 @@ func TestSignedStrangersAreThrownOut(t *testing.T) {
 		t.Fatal("a signed user whose nkey is nobody's stays connected")
 	}
 	p.Close()
+	eventually(t, "the admins find why", func() bool { return o.refusalsOf("acme", "", "nkey_unknown") > 0 })
 	if got := o.senders(); len(got) > 0 {
 		t.Errorf("history has posts of %v, want none", got)
 	}

@@ -142,7 +142,7 @@ func (a *app) start(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		a.startDatabase, a.openKeys, a.startNATS, a.startAccounts, a.startRoles, a.startJobs,
+		a.startDatabase, a.openKeys, a.startStore, a.startNATS, a.startAccounts, a.startRoles, a.startJobs,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -173,6 +173,15 @@ func (a *app) connect(r accounts.Role) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// startStore opens the records, and writes the refusals that the roles tell.
+func (a *app) startStore(context.Context) (err error) {
+	if a.store, err = pgstore.New(pgstore.Config{Pool: a.pool, Logger: a.Logger}); err != nil {
+		return err
+	}
+	a.background("refusal writer", a.store.Run)
+	return nil
+}
+
 // startRoles builds the domain's service with the roles around it, and has them run.
 func (a *app) startRoles(ctx context.Context) error {
 	calloutConn, err := a.connect(accounts.RoleCallout)
@@ -183,10 +192,6 @@ func (a *app) startRoles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.store, err = pgstore.New(pgstore.Config{Pool: a.pool, Logger: a.Logger}); err != nil {
-		return err
-	}
-	a.background("refusal writer", a.store.Run)
 	hasher, err := authcallout.NewHasher(0)
 	if err != nil {
 		return err

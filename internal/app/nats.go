@@ -40,7 +40,7 @@ func (a *app) startAccounts(ctx context.Context) error {
 	if a.notices, err = a.connect(accounts.RoleNotices); err != nil {
 		return err
 	}
-	if a.accounts, err = accounts.New(ctx, accounts.Config{System: a.system, SYS: sys, PARLEY: a.notices}); err != nil {
+	if a.accounts, err = accounts.New(ctx, accounts.Config{System: a.system, SYS: sys, PARLEY: a.notices, Refusals: a.store}); err != nil {
 		return err
 	}
 	a.onStop("accounts", func(context.Context) error {

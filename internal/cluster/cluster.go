@@ -208,14 +208,14 @@ func (c *Cluster) startRoles(ctx context.Context, conf Config, keys *keyring.Key
 	if err != nil {
 		return err
 	}
-	if c.Accounts, err = accounts.New(ctx, accounts.Config{System: c.System, SYS: sys, PARLEY: notices}); err != nil {
-		return err
-	}
-	c.onStop(c.Accounts.Close)
 	store, err := pgstore.New(pgstore.Config{Pool: conf.Pool, Logger: conf.Log})
 	if err != nil {
 		return err
 	}
+	if c.Accounts, err = accounts.New(ctx, accounts.Config{System: c.System, SYS: sys, PARLEY: notices, Refusals: store}); err != nil {
+		return err
+	}
+	c.onStop(c.Accounts.Close)
 	hasher, err := authcallout.NewHasher(0)
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ type Env struct {
 	System   *accounts.System
 	Server   *embednats.Server
 	Accounts *accounts.Accounts
+	Refused  Refusals // by the servers alone
 
 	dir string
 	log *slog.Logger
@@ -60,7 +61,7 @@ func Start(t testing.TB, pool *pgxpool.Pool) *Env {
 		t.Fatal(err)
 	}
 	e.StartServer(t)
-	if e.Accounts, err = accounts.New(ctx, accounts.Config{System: e.System, SYS: e.SYS(t), PARLEY: e.Conn(t, accounts.RoleNotices)}); err != nil {
+	if e.Accounts, err = accounts.New(ctx, accounts.Config{System: e.System, SYS: e.SYS(t), PARLEY: e.Conn(t, accounts.RoleNotices), Refusals: &e.Refused}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Accounts.Close)

@@ -1,8 +1,9 @@
 // Connects with nats.js as it comes, once for each case on standard input, and prints what came of it.
-// A case is {name, url, user, token?, login?: {user, pass}, seed?, creds?}; the answer {name, user} or {name, error}.
+// A case is {name, url, user, token?, login?: {user, pass}, seed?, nkey?, creds?, jwt?}, where nkey and jwt
+// are shown with the seed of somebody else; the answer {name, user} or {name, error}.
 
 import { text } from "node:stream/consumers";
-import { credsAuthenticator, nkeyAuthenticator, wsconnect } from "@nats-io/nats-core";
+import { credsAuthenticator, jwtAuthenticator, nkeyAuthenticator, wsconnect } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 
 const dial = process.env.PARLEY_TRANSPORT === "ws" ? wsconnect : connect;
@@ -11,6 +12,8 @@ const bytes = (s) => new TextEncoder().encode(s);
 async function enter(c) {
   const how = { servers: c.url, inboxPrefix: `_INBOX.${c.user}`, timeout: 10000, reconnect: false, token: c.token, ...c.login };
   if (c.seed) how.authenticator = nkeyAuthenticator(bytes(c.seed));
+  if (c.nkey) how.authenticator = (nonce) => ({ ...nkeyAuthenticator(bytes(c.seed))(nonce), nkey: c.nkey });
+  if (c.jwt) how.authenticator = jwtAuthenticator(c.jwt, bytes(c.seed));
   if (c.creds) how.authenticator = credsAuthenticator(bytes(c.creds));
   try {
     const nc = await dial(how);
