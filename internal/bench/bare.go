@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -111,8 +112,20 @@ func startOperator(dir string) (ready, func() error, error) {
 	if err != nil {
 		return ready{}, nil, err
 	}
-	r.NATS = s.ClientURL()
+	r.NATS, r.order = s.ClientURL(), k.take
 	return r, stopping(s), nil
+}
+
+// take obeys `like PERMISSIONS`: it answers credentials of the account with these permissions.
+func (k operatorKeys) take(order, args string) (any, error) {
+	if order != "like" {
+		return nil, fmt.Errorf("no order %q", order)
+	}
+	var p jwt.Permissions
+	if err := json.Unmarshal([]byte(args), &p); err != nil {
+		return nil, err
+	}
+	return k.credsWith("like", p)
 }
 
 type key struct {
@@ -140,15 +153,20 @@ func makeKeys() (k operatorKeys, err error) {
 	return k, errors.Join(errs[:]...)
 }
 
-// creds is the text of a .creds file.
+// creds is the text of a .creds file with the permissions that Parley would give a user.
 func (k operatorKeys) creds(u tenant.UserID) (string, error) {
+	var p jwt.Permissions
+	g := grant.For("bench", u, nil, false)
+	p.Pub.Allow, p.Sub.Allow, p.Sub.Deny = g.Pub, g.Sub, g.SubDeny
+	return k.credsWith(u, p)
+}
+
+func (k operatorKeys) credsWith(u tenant.UserID, p jwt.Permissions) (string, error) {
 	user, err := newKey(nkeys.CreateUser)
 	if err != nil {
 		return "", err
 	}
-	g := grant.For("bench", u, nil, false)
 	c := jwt.NewUserClaims(user.public)
-	c.Name, c.IssuerAccount = string(u), k.account.public
-	c.Pub.Allow, c.Sub.Allow, c.Sub.Deny = g.Pub, g.Sub, g.SubDeny
+	c.Name, c.IssuerAccount, c.Permissions = string(u), k.account.public, p
 	return credsFile(c, k.signing.pair, user.pair)
 }

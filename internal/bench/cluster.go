@@ -245,14 +245,7 @@ func clusterRevoke(ctx context.Context, b *bench) error {
 		}
 		fmt.Fprintf(b.out, "\n## Revocations on three servers\n\n%d users with a connection to each of two servers, one after the other, of %d connections in all; %d counted as closed.\n",
 			n, len(conns), counted)
-		t := table{head: []string{"from the start of the call", "p50", "p99", "max"}}
-		for _, m := range []struct {
-			name string
-			took []time.Duration
-		}{{"last connection seen closed by its client", closed}, {"answer", answered}} {
-			t.rows = append(t.rows, []string{m.name, millis(percentile(m.took, 50)), millis(percentile(m.took, 99)), millis(percentile(m.took, 100))})
-		}
-		t.print(b.out)
+		tellTimes(b.out, []times{{"last connection seen closed by its client", closed}, {"answer", answered}})
 		return nil
 	})
 }

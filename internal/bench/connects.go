@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 
 	"parley/tenant"
@@ -16,6 +19,10 @@ const connectsARound = 200
 // connects measures a connection that is opened and closed again, one after the other.
 func connects(ctx context.Context, b *bench) error {
 	n := b.count(connectsARound)
+	service, like, err := b.service(ctx)
+	if err != nil {
+		return err
+	}
 	variants := []variant{
 		{"callout that checks nothing, token", b.callout, n, connecting(n, b.callout.NATS, func(i int) nats.Option {
 			return nats.Token(b.account.tokens[i])
@@ -43,9 +50,42 @@ func connects(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	direct, err := interleave(ctx, b.rounds(), []variant{
+		{"operator JWT, permissions of a service", b.jwts, n, connecting(n, b.jwts.NATS, func(int) nats.Option {
+			return nats.UserCredentialBytes([]byte(like))
+		})},
+		{"Parley, service credentials", b.parley, n, connecting(n, b.parley.NATS, func(int) nats.Option {
+			return nats.UserCredentialBytes([]byte(service))
+		})},
+	})
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(b.out, "\n## Connects\n\nOne at a time, connect and close: %d in each of %d rounds.\n", n, b.rounds())
-	tell(b.out, "connect", results)
+	tell(b.out, "connect", results, direct)
 	return nil
+}
+
+// service makes credentials of a service of the tenant, and like them such of a server that is not Parley.
+func (b *bench) service(ctx context.Context) (service, like string, err error) {
+	var made struct{ Creds string }
+	if err := b.api.call(ctx, http.MethodPost, "/"+tenantID+"/keys", map[string]string{"kind": "service", "name": "bot"}, &made); err != nil {
+		return "", "", err
+	}
+	token, err := jwt.ParseDecoratedJWT([]byte(made.Creds))
+	if err != nil {
+		return "", "", err
+	}
+	claims, err := jwt.DecodeUserClaims(token)
+	if err != nil {
+		return "", "", err
+	}
+	permissions, err := json.Marshal(claims.Permissions)
+	if err != nil {
+		return "", "", err
+	}
+	err = b.jwts.order(ctx, "like "+string(permissions), &like)
+	return made.Creds, like, err
 }
 
 // connecting connects the users in turn.

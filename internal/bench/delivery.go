@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
 
 	"parley/tenant/subject"
 )
@@ -20,13 +21,33 @@ import (
 // in flight: who publishes without waiting has many messages written to a socket at once,
 // which makes each of them a lot cheaper.
 func delivery(ctx context.Context, b *bench) error {
+	sizes, err := b.crowds()
+	if err != nil {
+		return err
+	}
+	most := sizes[len(sizes)-1].subscribers
+	raw, err := gather(most, b.plain.NATS, func(int) nats.Option { return nats.UserInfo(bareUser, barePassword) })
+	defer raw.close()
+	if err != nil {
+		return err
+	}
+	ours, err := gather(most, b.parley.NATS, func(i int) nats.Option { return nats.Token(b.account.tokens[i]) })
+	defer ours.close()
+	if err != nil {
+		return err
+	}
 	var groups [][]result
-	for _, size := range []struct{ subscribers, alone, busy int }{{100, 200, 500}, {1000, 30, 100}} {
-		r, err := b.delivery(ctx, size.subscribers, []load{{1, b.count(size.alone)}, {16, b.count(size.busy)}})
-		if err != nil {
+	for _, size := range sizes {
+		if err := errors.Join(raw.grow(size.subscribers), ours.grow(size.subscribers)); err != nil {
 			return err
 		}
-		groups = append(groups, r...)
+		for _, l := range size.loads {
+			r, err := b.deliver(ctx, raw, ours, l)
+			if err != nil {
+				return err
+			}
+			groups = append(groups, r)
+		}
 	}
 	fmt.Fprintf(b.out, "\n## Delivery\n\n%d bytes to each subscriber of one room, every one a TCP connection; %d rounds. "+
 		"A message is in flight until all have it; p50 and p99 are of that time.\n", len(body), b.rounds())
@@ -34,42 +55,52 @@ func delivery(ctx context.Context, b *bench) error {
 	return nil
 }
 
+// crowdSize is how many listen, and what they hear.
+type crowdSize struct {
+	subscribers int
+	loads       []load
+}
+
+// crowds are those for which this process may open files: two for each subscriber, to the bare server and to Parley.
+func (b *bench) crowds() ([]crowdSize, error) {
+	all := []crowdSize{
+		{100, []load{{1, b.count(200)}, {16, b.count(500)}}},
+		{1000, []load{{1, b.count(30)}, {16, b.count(100)}}},
+		{5000, []load{{1, b.count(10)}, {16, b.count(40)}}},
+	}
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return nil, fmt.Errorf("read the limit of open files: %w", err)
+	}
+	return slices.DeleteFunc(all, func(c crowdSize) bool {
+		left := files.Cur < 1<<20 && 2*c.subscribers+200 > int(files.Cur)
+		if left {
+			fmt.Fprintf(b.out, "%d subscribers are left out: at most %d open files.\n", c.subscribers, files.Cur)
+		}
+		return left
+	}), nil
+}
+
 // load is n messages, so many of them in flight.
 type load struct{ inFlight, n int }
 
-func (b *bench) delivery(ctx context.Context, subscribers int, loads []load) (groups [][]result, err error) {
-	raw, err := gather(subscribers, b.plain.NATS, func(int) nats.Option { return nats.UserInfo(bareUser, barePassword) })
-	defer raw.close()
-	if err != nil {
-		return nil, err
-	}
-	ours, err := gather(subscribers, b.parley.NATS, func(i int) nats.Option { return nats.Token(b.account.tokens[i]) })
-	defer ours.close()
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range loads {
-		name := fmt.Sprintf("%d subscribers, %d in flight, ", subscribers, l.inFlight)
-		r, err := interleave(ctx, b.rounds(), []variant{
-			{name + "core NATS", b.plain, l.n * subscribers, func(ctx context.Context) (outcome, error) {
-				return raw.hear(ctx, l, raw.publish)
-			}},
-			{name + "Parley", b.parley, l.n * subscribers, func(ctx context.Context) (outcome, error) {
-				o, err := ours.hear(ctx, l, ours.post)
-				return o, errors.Join(err, ours.acknowledged(ctx, l.n), b.api.projected(ctx, tenantID+"/rooms/"+roomID))
-			}},
-		})
-		if err != nil {
-			return nil, err
-		}
-		groups = append(groups, r)
-	}
-	return groups, nil
+func (b *bench) deliver(ctx context.Context, raw, ours *crowd, l load) ([]result, error) {
+	name := fmt.Sprintf("%d subscribers, %d in flight, ", ours.size, l.inFlight)
+	return interleave(ctx, b.rounds(), []variant{
+		{name + "core NATS", b.plain, l.n * raw.size, func(ctx context.Context) (outcome, error) {
+			return raw.hear(ctx, l, raw.publish)
+		}},
+		{name + "Parley", b.parley, l.n * ours.size, func(ctx context.Context) (outcome, error) {
+			o, err := ours.hear(ctx, l, ours.post)
+			return o, errors.Join(err, ours.acknowledged(ctx, l.n), b.api.projected(ctx, tenantID+"/rooms/"+roomID))
+		}},
+	})
 }
 
 // crowd is a sender and subscribers of one room.
 type crowd struct {
-	conns []*nats.Conn  // of the subscribers; the first sends too
+	conns []*nats.Conn  // the first sends
+	size  int           // so many of them have subscribed
 	count atomic.Int64  // deliveries
 	heard chan struct{} // one for each message that all have
 	inbox string
@@ -78,7 +109,7 @@ type crowd struct {
 
 const mostInFlight = 1 << 10
 
-// gather opens the connections. The crowd is to be closed also after an error.
+// gather opens the connections, of which none has subscribed. The crowd is to be closed also after an error.
 func gather(n int, url string, proof func(user int) nats.Option) (c *crowd, err error) {
 	c = &crowd{heard: make(chan struct{}, mostInFlight), acks: make(chan error, mostInFlight)}
 	if c.conns, err = dialAll(n, url, proof); err != nil {
@@ -88,19 +119,28 @@ func gather(n int, url string, proof func(user int) nats.Option) (c *crowd, err 
 	if _, err := c.conns[0].Subscribe(c.inbox, func(m *nats.Msg) { c.acks <- checkAck(m) }); err != nil {
 		return c, err
 	}
+	return c, nil
+}
+
+// grow lets more of the connections subscribe.
+func (c *crowd) grow(n int) error {
+	from := c.size
+	c.size = n
+	c.count.Store(0)
 	p := room(subject.Any)
-	return c, parallel(n, func(i int) error {
-		if _, err := c.conns[i].Subscribe(p.Live(), c.deliver); err != nil {
+	return parallel(n-from, func(i int) error {
+		nc := c.conns[from+i]
+		if _, err := nc.Subscribe(p.Live(), c.deliver); err != nil {
 			return err
 		}
-		return c.conns[i].FlushTimeout(10 * time.Second)
+		return nc.FlushTimeout(10 * time.Second)
 	})
 }
 
 func (c *crowd) close() { closeAll(c.conns) }
 
 func (c *crowd) deliver(*nats.Msg) {
-	if c.count.Add(1)%int64(len(c.conns)) == 0 {
+	if c.count.Add(1)%int64(c.size) == 0 {
 		c.heard <- struct{}{}
 	}
 }

@@ -49,13 +49,26 @@ func (b *bench) posts(ctx context.Context, senders, n int) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
+	listening, err := dialAll(senders, b.parley.NATS, func(i int) nats.Option { return nats.Token(b.account.tokens[i]) })
+	defer closeAll(listening)
+	if err != nil {
+		return nil, err
+	}
+	echoes, err := listenAll(listening)
+	if err != nil {
+		return nil, err
+	}
 	each, name := n/senders, fmt.Sprintf("senders: %d, ", senders)
 	return interleave(ctx, b.rounds(), []variant{
 		{name + "raw stream", b.plain, each * senders, func(ctx context.Context) (outcome, error) {
-			return postAll(ctx, raw, each, room)
+			return postAll(raw, each, posting(ctx, raw, room))
 		}},
 		{name + "Parley", b.parley, each * senders, func(ctx context.Context) (outcome, error) {
-			o, err := postAll(ctx, ours, each, room)
+			o, err := postAll(ours, each, posting(ctx, ours, room))
+			return o, errors.Join(err, b.api.projected(ctx, tenantID+"/rooms/"+roomID))
+		}},
+		{name + "Parley, echo", b.parley, each * senders, func(ctx context.Context) (outcome, error) {
+			o, err := postAll(listening, each, func(i int) error { return echoes[i].post(ctx) })
 			return o, errors.Join(err, b.api.projected(ctx, tenantID+"/rooms/"+roomID))
 		}},
 	})
@@ -97,16 +110,16 @@ func closeAll(conns []*nats.Conn) {
 	}
 }
 
-// postAll has each connection post at its user's place, one post after the other.
-func postAll(ctx context.Context, conns []*nats.Conn, each int, place func(tenant.UserID) subject.Post) (o outcome, err error) {
+// postAll has each connection post, one post after the other.
+func postAll(conns []*nats.Conn, each int, post func(i int) error) (o outcome, err error) {
 	took, errs := make([][]time.Duration, len(conns)), make([]error, len(conns))
 	begun := time.Now()
 	var wg sync.WaitGroup
-	for i, nc := range conns {
+	for i := range conns {
 		wg.Go(func() {
 			for range each {
 				start := time.Now()
-				if errs[i] = post(ctx, nc, place(userID(i%users))); errs[i] != nil {
+				if errs[i] = post(i); errs[i] != nil {
 					return
 				}
 				took[i] = append(took[i], time.Since(start))
@@ -119,6 +132,11 @@ func postAll(ctx context.Context, conns []*nats.Conn, each int, place func(tenan
 		o.each = append(o.each, t...)
 	}
 	return o, errors.Join(errs...)
+}
+
+// posting has a connection post at its user's place and wait for the acknowledgement.
+func posting(ctx context.Context, conns []*nats.Conn, place func(tenant.UserID) subject.Post) func(i int) error {
+	return func(i int) error { return post(ctx, conns[i], place(userID(i%users))) }
 }
 
 // post posts once and wants the stream's word for it.
@@ -138,4 +156,51 @@ func post(ctx context.Context, nc *nats.Conn, at subject.Post) error {
 // room is the place of a user's posts.
 func room(u tenant.UserID) subject.Post {
 	return subject.Post{Class: tenant.Std, Kind: tenant.Open, Room: roomID, Sender: string(u)}
+}
+
+// echo is a sender who takes his own message, as it is delivered, for the acknowledgement, as clients
+// may who listen to their room (client.PostEcho).
+type echo struct {
+	conn *nats.Conn
+	at   subject.Post
+	came chan string // message ids
+}
+
+func listenAll(conns []*nats.Conn) ([]echo, error) {
+	all := make([]echo, len(conns))
+	return all, parallel(len(conns), func(i int) error {
+		e := echo{conns[i], room(userID(i % users)), make(chan string, 1)}
+		all[i] = e
+		if _, err := e.conn.Subscribe(e.at.Live(), func(m *nats.Msg) {
+			select {
+			case e.came <- m.Header.Get(nats.MsgIdHdr):
+			default: // nobody waits: posted with an acknowledgement
+			}
+		}); err != nil {
+			return err
+		}
+		return e.conn.FlushTimeout(10 * time.Second)
+	})
+}
+
+func (e echo) post(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	m := nats.NewMsg(e.at.Chat())
+	m.Data = body
+	id := rand.Text()
+	m.Header.Set(nats.MsgIdHdr, id)
+	if err := e.conn.PublishMsg(m); err != nil {
+		return err
+	}
+	for {
+		select {
+		case got := <-e.came:
+			if got == id {
+				return nil
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("own message on %s: %w", e.at.Live(), ctx.Err())
+		}
+	}
 }

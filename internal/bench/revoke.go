@@ -104,22 +104,15 @@ func tellRevoked(b *bench, all []revoked) {
 		counted += r.counted
 	}
 	fmt.Fprintf(b.out, "The answers count %d closed connections of %d.\n", counted, connections*len(all))
-	t := table{head: []string{"from the start of the call", "p50", "p99", "max"}}
-	for _, m := range []struct {
-		name string
-		of   func(revoked) time.Duration
-	}{
-		{"last connection seen closed by its client", func(r revoked) time.Duration { return r.closed }},
-		{"answer of the HTTP API", func(r revoked) time.Duration { return r.answered }},
-		{"`took_ms` in the answer", func(r revoked) time.Duration { return r.told }},
-	} {
-		var took []time.Duration
+	column := func(of func(revoked) time.Duration) (took []time.Duration) {
 		for _, r := range all {
-			took = append(took, m.of(r))
+			took = append(took, of(r))
 		}
-		t.rows = append(t.rows, []string{
-			m.name, millis(percentile(took, 50)), millis(percentile(took, 99)), millis(percentile(took, 100)),
-		})
+		return took
 	}
-	t.print(b.out)
+	tellTimes(b.out, []times{
+		{"last connection seen closed by its client", column(func(r revoked) time.Duration { return r.closed })},
+		{"answer of the HTTP API", column(func(r revoked) time.Duration { return r.answered })},
+		{"`took_ms` in the answer", column(func(r revoked) time.Duration { return r.told })},
+	})
 }

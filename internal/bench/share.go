@@ -57,7 +57,7 @@ func sharedPost(ctx context.Context, b *bench) error {
 			return err
 		}
 		variants = append(variants, variant{p.name, b.parley, each * sharedSenders, func(ctx context.Context) (outcome, error) {
-			o, err := postAll(ctx, conns, each, p.place)
+			o, err := postAll(conns, each, posting(ctx, conns, p.place))
 			return o, errors.Join(err, b.api.projected(ctx, p.of))
 		}})
 	}

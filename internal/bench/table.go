@@ -37,6 +37,20 @@ func (t table) print(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
+// times is how long something took each time.
+type times struct {
+	name string
+	took []time.Duration
+}
+
+func tellTimes(w io.Writer, all []times) {
+	t := table{head: []string{"from the start of the call", "p50", "p99", "max"}}
+	for _, m := range all {
+		t.rows = append(t.rows, []string{m.name, millis(percentile(m.took, 50)), millis(percentile(m.took, 99)), millis(percentile(m.took, 100))})
+	}
+	t.print(w)
+}
+
 func micros(ns float64) string { return fmt.Sprintf("%.1f µs", ns/1e3) }
 
 func millis(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/1e6) }
