@@ -51,7 +51,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	}
 	a := &Accounts{
 		System: c.System, sys: c.SYS, parley: c.PARLEY,
-		nodes:  &nodes{now: c.System.now, seen: map[string]time.Time{}, told: map[string]tenant.Server{}},
+		nodes:  newNodes(c.System.now),
 		kicked: kicks{now: c.System.now, of: map[kickKey]*kick{}},
 		left:   make(chan departure, maxSessions),
 		direct: make(chan arrival, maxSessions),
@@ -109,6 +109,7 @@ func (a *Accounts) Run(ctx context.Context) {
 	wg.Go(func() { a.receive(ctx) })
 	wg.Go(func() { a.explainKnocks(ctx) })
 	wg.Go(func() { a.reconcileLoop(ctx) })
+	wg.Go(func() { a.reconsider(ctx) })
 	wg.Go(func() { a.keepSeen(ctx) })
 	wg.Wait()
 }

@@ -37,12 +37,14 @@ type connzAnswer struct {
 
 // conn is one connection as a server lists it.
 type conn struct {
-	Server string        `json:"-"`
-	CID    uint64        `json:"cid"`
-	IP     string        `json:"ip"`
-	Port   int           `json:"port"`
-	Start  time.Time     `json:"start"`
-	User   tenant.UserID `json:"authorized_user"`
+	Server string    `json:"-"`
+	CID    uint64    `json:"cid"`
+	IP     string    `json:"ip"`
+	Port   int       `json:"port"`
+	Start  time.Time `json:"start"`
+	// Account is told only with Auth.
+	Account string        `json:"account"`
+	User    tenant.UserID `json:"authorized_user"`
 }
 
 func (c conn) address() string { return net.JoinHostPort(c.IP, strconv.Itoa(c.Port)) }

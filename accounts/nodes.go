@@ -22,9 +22,16 @@ const nodeSilence = 30 * time.Second
 type nodes struct {
 	now func() time.Time
 
+	back chan string // ids of those that were lost and are there again
+
 	mu   sync.Mutex
 	seen map[string]time.Time     // by server id
+	lost map[string]time.Time     // fell silent while others did not, and since when that is known
 	told map[string]tenant.Server // what each said last to those who asked
+}
+
+func newNodes(now func() time.Time) *nodes {
+	return &nodes{now: now, back: make(chan string, maxNodes), seen: map[string]time.Time{}, lost: map[string]time.Time{}, told: map[string]tenant.Server{}}
 }
 
 func (n *nodes) saw(id string) {
@@ -33,21 +40,55 @@ func (n *nodes) saw(id string) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.seen[id] = n.now()
+	now := n.now()
+	n.settle(now, id)
+	n.seen[id] = now
+	if _, was := n.lost[id]; was {
+		select {
+		case n.back <- id:
+			delete(n.lost, id)
+		default: // the next time
+		}
+	}
+}
+
+// settle forgets those that say nothing. When nobody has for so long, it was us who could not hear.
+func (n *nodes) settle(now time.Time, speaks string) {
+	oldest := now.Add(-nodeSilence)
+	others := false
+	for _, at := range n.seen {
+		others = others || !at.Before(oldest)
+	}
+	for id, at := range n.seen {
+		if !at.Before(oldest) || id == speaks && !others {
+			continue
+		}
+		delete(n.seen, id)
+		if others {
+			n.lost[id] = now
+		}
+	}
+	maps.DeleteFunc(n.lost, func(_ string, at time.Time) bool { return at.Before(now.Add(-remembered)) })
+}
+
+func (n *nodes) lose(id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lost[id] = n.now()
 }
 
 func (n *nodes) gone(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.seen, id)
+	delete(n.lost, id)
 	delete(n.told, id)
 }
 
 func (n *nodes) known() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	oldest := n.now().Add(-nodeSilence)
-	maps.DeleteFunc(n.seen, func(_ string, at time.Time) bool { return at.Before(oldest) })
+	n.settle(n.now(), "")
 	return slices.Sorted(maps.Keys(n.seen))
 }
 

@@ -90,7 +90,7 @@ func TestAKillWithinARevocationLeavesNothingHalf(t *testing.T) { // REV-09
 			t.Fatal(err)
 		}
 		go func(url string) { // its answer may never come
-			req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(`{"reason":"left"}`)) //nolint:noctx // ends with the server
+			req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(`{"reason":"left"}`))
 			if err == nil {
 				req.Header.Set("Authorization", "Bearer "+s.token)
 				req.Header.Set("Content-Type", "application/json")

@@ -50,6 +50,10 @@ type Config struct {
 	Chat     bool          // the servers keep streams, and the chat role runs on the first
 	// Delay runs in a callout between the decision and its answer; nil: nothing does.
 	Delay func()
+	// Through is where a node dials another that listens at addr, a proxy of the test's; nil: there. With it
+	// the nodes have no other routes.
+	Through func(from, to int, addr string) string
+	Now     func() time.Time // of the accounts; nil: time.Now
 }
 
 // A Cluster is servers with the roles around them. Jobs are not worked off: what a test wants
@@ -61,6 +65,8 @@ type Cluster struct {
 	Accounts *accounts.Accounts
 	Service  *tenant.Service
 
+	conf  Config
+	lines []*nats.Conn // of the callouts
 	stops []func()
 }
 
@@ -75,7 +81,7 @@ func Start(ctx context.Context, c Config) (_ *Cluster, err error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	cl := &Cluster{}
+	cl := &Cluster{conf: c}
 	defer func() {
 		if err != nil {
 			cl.Stop()
@@ -85,7 +91,7 @@ func Start(ctx context.Context, c Config) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if cl.System, err = accounts.EnsureSystem(ctx, accounts.SystemConfig{Pool: c.Pool, Keys: keys, Log: c.Log}); err != nil {
+	if cl.System, err = accounts.EnsureSystem(ctx, accounts.SystemConfig{Pool: c.Pool, Keys: keys, Log: c.Log, Now: c.Now}); err != nil {
 		return nil, err
 	}
 	if err := cl.startNodes(ctx, c); err != nil {
@@ -113,7 +119,7 @@ func (c *Cluster) startNodes(ctx context.Context, conf Config) error {
 		return err
 	}
 	for i := range conf.Nodes {
-		n, err := c.startNode(conf, fmt.Sprint("n", i), filepath.Join(conf.Dir, fmt.Sprint("n", i)), jwts)
+		n, err := c.startNode(i, jwts)
 		if err != nil {
 			return fmt.Errorf("node %d: %w", i, err)
 		}
@@ -129,8 +135,36 @@ func (c *Cluster) startNodes(ctx context.Context, conf Config) error {
 	})
 }
 
+// StopNode ends a node as a crash does: its folder stays.
+func (c *Cluster) StopNode(i int) {
+	c.Nodes[i].Shutdown()
+	c.Nodes[i].WaitForShutdown()
+}
+
+// StartNode starts a node again, on other ports, with the accounts as Postgres knows them in its folder before it
+// takes connections, as ADR 5 wants: nothing that the folder had before counts.
+func (c *Cluster) StartNode(ctx context.Context, i int) error {
+	jwts, err := c.System.Materialize(ctx)
+	if err != nil {
+		return err
+	}
+	n, err := c.startNode(i, jwts)
+	if err != nil {
+		return err
+	}
+	c.Nodes[i] = n
+	return nil
+}
+
+// folder is where a node keeps its accounts and streams.
+func (c *Cluster) folder(i int) string { return filepath.Join(c.conf.Dir, fmt.Sprint("n", i)) }
+
+// KillCallout ends a callout's connection with whatever it had in hand, and gives it no other.
+func (c *Cluster) KillCallout(i int) { c.lines[i].Close() }
+
 // startNode starts a server as an external one would be configured.
-func (c *Cluster) startNode(conf Config, name, dir string, jwts map[string]string) (*server.Server, error) {
+func (c *Cluster) startNode(i int, jwts map[string]string) (*server.Server, error) {
+	conf, name, dir := c.conf, fmt.Sprint("n", i), c.folder(i)
 	op, err := jwt.DecodeOperatorClaims(c.System.Operator())
 	if err != nil {
 		return nil, err
@@ -139,10 +173,11 @@ func (c *Cluster) startNode(conf Config, name, dir string, jwts map[string]strin
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	folder := filepath.Join(dir, "accounts")
+	if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o700)); err != nil {
 		return nil, err
 	}
-	resolver, err := server.NewDirAccResolver(dir, 0, 5*time.Second, server.RenameDeleted)
+	resolver, err := server.NewDirAccResolver(folder, 0, 5*time.Second, server.RenameDeleted)
 	if err != nil {
 		return nil, err
 	}
@@ -160,12 +195,17 @@ func (c *Cluster) startNode(conf Config, name, dir string, jwts map[string]strin
 	if conf.Nodes > 1 {
 		o.Cluster = server.ClusterOpts{Name: "parley", Host: "127.0.0.1", Port: server.RANDOM_PORT}
 	}
-	for _, p := range c.Nodes {
-		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: p.ClusterAddr().String()})
+	for j, p := range c.Nodes {
+		if j != i {
+			o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: c.route(i, j, p.ClusterAddr().String())})
+		}
+	}
+	if conf.Through != nil {
+		o.Cluster.Advertise = nowhere
 	}
 	for conf.Chat && len(o.Routes) < conf.Nodes-1 {
 		// Servers that keep streams count their peers by these; where the later ones are they hear from them.
-		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: "127.0.0.1:9"})
+		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: nowhere})
 	}
 	n, err := server.NewServer(o)
 	if err != nil {
@@ -180,6 +220,16 @@ func (c *Cluster) startNode(conf Config, name, dir string, jwts map[string]strin
 		return nil, errors.New("it takes no connections")
 	}
 	return n, nil
+}
+
+// nowhere is an address at which nothing listens.
+const nowhere = "127.0.0.1:9"
+
+func (c *Cluster) route(from, to int, addr string) string {
+	if c.conf.Through == nil {
+		return addr
+	}
+	return c.conf.Through(from, to, addr)
 }
 
 func (c *Cluster) connect(node int, r accounts.Role) (*nats.Conn, error) {
@@ -297,7 +347,7 @@ func (c *Cluster) startCallout(node int, conf authcallout.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	c.Callouts = append(c.Callouts, callout)
+	c.Callouts, c.lines = append(c.Callouts, callout), append(c.lines, conf.Conn)
 	c.onStop(callout.Stop)
 	return callout.Start()
 }
