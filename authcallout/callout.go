@@ -99,7 +99,7 @@ type Callout struct {
 	crowd     *crowd
 	blind     atomic.Bool // the directory did not answer last time
 
-	requests  chan pending // beyond its length requests are dropped: an answer costs as much as a decision
+	requests  *backlog     // what it has no room for is dropped: an answer costs as much as a decision
 	passwords chan *guess  // apart, so that nobody waits behind passwords who has none
 	newcomers chan *newcomer
 
@@ -142,7 +142,7 @@ func New(c Config) (*Callout, error) {
 	}
 	return &Callout{
 		conf: c, authSelf: self, log: c.Logger, metrics: m, throttle: newThrottle(), crowd: newCrowd(),
-		requests: make(chan pending, c.Queue), passwords: make(chan *guess, c.Hasher.size()*guessesPerSlot),
+		requests: newBacklog(c.Queue), passwords: make(chan *guess, c.Hasher.size()*guessesPerSlot),
 		verifiers: verifiers{of: map[string]verifier{}}, keySets: newKeySets(), newcomers: make(chan *newcomer, maxNewcomers),
 	}, nil
 }
@@ -234,9 +234,7 @@ func (c *Callout) Run(ctx context.Context) error {
 }
 
 func (c *Callout) enqueue(m *nats.Msg) {
-	select {
-	case c.requests <- pending{msg: m, at: c.conf.Now()}:
-	default:
+	if c.requests.push(pending{msg: m, at: c.conf.Now()}) {
 		c.metrics.drop(dropOverload)
 	}
 }
@@ -244,8 +242,8 @@ func (c *Callout) enqueue(m *nats.Msg) {
 func (c *Callout) work(quit <-chan struct{}) {
 	for {
 		select {
-		case p := <-c.requests:
-			c.serve(p)
+		case <-c.requests.waiting:
+			c.serve(c.requests.pop())
 		case <-quit:
 			c.finishRequests()
 			return
@@ -256,8 +254,8 @@ func (c *Callout) work(quit <-chan struct{}) {
 func (c *Callout) finishRequests() {
 	for {
 		select {
-		case p := <-c.requests:
-			c.serve(p)
+		case <-c.requests.waiting:
+			c.serve(c.requests.pop())
 		default:
 			return
 		}
@@ -266,10 +264,11 @@ func (c *Callout) finishRequests() {
 
 // serve handles one request. A panic ends in a refusal, for the next request is somebody else's.
 func (c *Callout) serve(p pending) {
-	req, why := c.decode(p.msg)
-	if why == "" && c.conf.Now().Sub(p.at) >= c.conf.Timeout {
-		why = dropStale
+	if c.conf.Now().Sub(p.at) >= c.conf.Timeout {
+		c.metrics.drop(dropStale)
+		return
 	}
+	req, why := c.decode(p.msg)
 	if why != "" {
 		c.metrics.drop(why)
 		return

@@ -62,11 +62,8 @@ func (c *Callout) landed(k *tenant.Key, set *keySet, keys map[string]verifier, e
 	}
 	c.metrics.fetches.WithLabelValues(outcome).Inc()
 	for _, a := range c.keySets.land(set, keys, why, c.conf.Now()) {
-		p := pending{msg: a.msg, at: a.at, again: a.again, welcomed: a.welcomed}
-		select {
-		case c.requests <- p:
-		default:
-			c.serve(p)
+		if c.requests.push(pending{msg: a.msg, at: a.at, again: a.again, welcomed: a.welcomed}) {
+			c.metrics.drop(dropOverload)
 		}
 	}
 }

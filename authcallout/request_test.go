@@ -123,10 +123,10 @@ func TestOverload(t *testing.T) { // FLT-14
 	}
 	w.dropped(dropOverload, 18)
 	w.mu.Unlock()
-	if _, err := replies[0].NextMsg(testTimeout); err != nil {
-		t.Errorf("the first is not answered: %v", err)
+	if _, err := replies[19].NextMsg(testTimeout); err != nil {
+		t.Errorf("the newest is not answered: %v", err)
 	}
-	waitUntil(t, "the queue is empty", func() bool { return len(w.callout.requests) == 0 })
+	waitUntil(t, "the queue is empty", func() bool { return w.callout.requests.len() == 0 })
 	w.admitted("alice", withToken(w.token(nil)))
 }
 

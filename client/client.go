@@ -90,7 +90,7 @@ func (c *Client) connect(ctx context.Context, o Options) error {
 		return fmt.Errorf("get a token: %w", err)
 	}
 	untie := context.AfterFunc(ctx, c.cancel)
-	nc, err := nats.Connect(o.URL, c.natsOptions(o)...)
+	nc, err := c.dial(ctx, o)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()

@@ -19,6 +19,11 @@ const (
 	// connectTimeout is longer than the servers' auth timeout of 2 s, or nats.go
 	// would give up before they refuse (NATS.md).
 	connectTimeout = 5 * time.Second
+	// A first connection that fails within undecided was refused, or met no server; else it is tried
+	// again, maxDials times in all, up to maxDialPause apart.
+	undecided    = 1500 * time.Millisecond
+	maxDials     = 10
+	maxDialPause = 2 * time.Second
 	// minWait to 2*minWait pass before a reconnection: a client that knows one URL
 	// waits for that long after each KICK.
 	minWait        = 50 * time.Millisecond
@@ -67,6 +72,25 @@ func (c *Client) natsOptions(o Options) []nats.Option {
 		opts = append(opts, nats.UserInfo(o.Tenant+"/"+o.User, o.Password))
 	}
 	return opts
+}
+
+// dial connects, and tries again where the servers did not decide: they drop who comes in a storm, and it
+// looks like a refusal but for the time that it takes. A decision comes at once.
+func (c *Client) dial(ctx context.Context, o Options) (*nats.Conn, error) {
+	for try := 1; ; try++ {
+		begun := time.Now()
+		nc, err := nats.Connect(o.URL, c.natsOptions(o)...)
+		if err == nil || try == maxDials || time.Since(begun) < undecided {
+			return nc, err
+		}
+		pause := time.NewTimer(rand.N(maxDialPause)) //nolint:gosec // G404: jitter, no secret
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // seedFile is nats.NkeyOptionFromSeed with its error where those of the other options are.

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -159,55 +158,4 @@ func TestConnectionsOfAUserAreBounded(t *testing.T) {
 		_, err := s.dial(s.NATS, "bob", token, nats.NoReconnect())
 		return err == nil
 	})
-}
-
-// A crowd that comes at once gets in whole, by whatever method, while who is in posts on; and so it
-// does when all were thrown out, and refused for a while.
-func TestACrowdGetsInWhileOthersPost(t *testing.T) {
-	t.Parallel()
-	const crowd = 120
-	s := house(t)
-	creds := s.credsFile("acme", "bob")
-	proofs := []nats.Option{
-		nats.Token(s.userToken("acme", "bob")), nats.UserCredentials(creds), nats.UserInfo("acme/bob", "bob-password"),
-	}
-	alice := s.peer("acme", "alice")
-	came := make(chan *peer, crowd)
-	for i := range crowd {
-		go func() {
-			p, err := s.dial(s.NATS, "bob", proofs[i%len(proofs)], nats.Timeout(patience), nats.RetryOnFailedConnect(true))
-			if err != nil {
-				t.Error(err)
-			}
-			came <- p
-		}()
-	}
-	for i := range 50 {
-		alice.post("chat.std.open.lobby.alice", strconv.Itoa(i), "")
-	}
-	var all []*peer
-	for range crowd {
-		if p := <-came; p != nil {
-			all = append(all, p)
-		}
-	}
-	in := func() bool {
-		n := 0
-		for _, p := range all {
-			if p.IsConnected() {
-				n++
-			}
-		}
-		return n == crowd
-	}
-	eventually(t, "all are in", in)
-	if alice.Stats().Reconnects != 0 {
-		t.Error("the crowd cost alice her connection")
-	}
-	s.call(http.MethodPatch, "/v1/tenants/acme", `{"status":"suspended"}`)
-	eventually(t, "none is in", func() bool {
-		return !alice.IsConnected() && !slices.ContainsFunc(all, func(p *peer) bool { return p.IsConnected() })
-	})
-	s.call(http.MethodPatch, "/v1/tenants/acme", `{"status":"active"}`)
-	eventually(t, "all are back", in)
 }
