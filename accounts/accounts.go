@@ -52,7 +52,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	a := &Accounts{
 		System: c.System, sys: c.SYS, parley: c.PARLEY,
 		nodes:  newNodes(c.System.now),
-		kicked: kicks{now: c.System.now, of: map[kickKey]*kick{}},
+		kicked: kicks{now: c.System.now, of: map[kickKey]*kick{}, told: map[kickKey]time.Time{}},
 		left:   make(chan departure, maxSessions),
 		direct: make(chan arrival, maxSessions),
 		knocks: make(chan knock, maxSessions),

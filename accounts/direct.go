@@ -171,12 +171,10 @@ func (a *Accounts) directKeys(ctx context.Context, account string, u tenant.User
 }
 
 // kickDirect is Kick for the connections that carry an nkey of the user.
-func (a *Accounts) kickDirect(ctx context.Context, account string, u tenant.UserID, before time.Time) (int, error) {
-	nkeys, err := a.directKeys(ctx, account, u)
-	a.kicked.also(kickKey{account, u}, nkeys)
-	closed := 0
+func (a *Accounts) kickDirect(ctx context.Context, key kickKey, nkeys []tenant.UserID, before time.Time) (closed int, err error) {
+	a.kicked.also(key, nkeys)
 	for _, nkey := range nkeys {
-		n, errSweep := a.sweep(ctx, kickKey{account, nkey}, before)
+		n, errSweep := a.sweep(ctx, kickKey{key.account, nkey}, before, key.user)
 		closed, err = closed+n, errors.Join(err, errSweep)
 	}
 	return closed, err

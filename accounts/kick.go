@@ -42,18 +42,46 @@ type kicks struct {
 
 	mu     sync.Mutex
 	of     map[kickKey]*kick
+	told   map[kickKey]time.Time // when users got their last notice
 	tidied time.Time
+}
+
+// tell notes that a user was told something just now.
+func (k *kicks) tell(key kickKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tidy()
+	k.told[key] = k.now()
+}
+
+// lead is how long a user may still read what he was told last.
+func (k *kicks) lead(key kickKey) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at, told := k.told[key]
+	if !told {
+		return 0
+	}
+	return at.Add(noticeLead).Sub(k.now())
+}
+
+// tidy forgets now and then what is over.
+func (k *kicks) tidy() {
+	now := k.now()
+	if now.Sub(k.tidied) <= kickMemory {
+		return
+	}
+	maps.DeleteFunc(k.of, func(_ kickKey, v *kick) bool { return v.until.Before(now) && v.sweeps == 0 })
+	maps.DeleteFunc(k.told, func(_ kickKey, at time.Time) bool { return at.Add(noticeLead).Before(now) })
+	k.tidied = now
 }
 
 // begin remembers a kick, the wider of two, and begins a sweep.
 func (k *kicks) begin(key kickKey, before time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.tidy()
 	now := k.now()
-	if now.Sub(k.tidied) > kickMemory {
-		maps.DeleteFunc(k.of, func(_ kickKey, v *kick) bool { return v.until.Before(now) && v.sweeps == 0 })
-		k.tidied = now
-	}
 	v := k.of[key]
 	switch {
 	case v == nil:
@@ -131,8 +159,14 @@ func begunBefore(start, before time.Time) bool { return before.IsZero() || start
 // late. With a before it leaves alone what began later. What it closed is counted also when
 // not every node answered, which is an error.
 func (a *Accounts) Kick(ctx context.Context, account string, u tenant.UserID, before time.Time) (int, error) {
-	closed, errNamed := a.sweep(ctx, kickKey{account, u}, before)
-	direct, errDirect := a.kickDirect(ctx, account, u, before)
+	var nkeys []tenant.UserID
+	var errKeys error
+	var read sync.WaitGroup
+	read.Go(func() { nkeys, errKeys = a.directKeys(ctx, account, u) })
+	closed, errNamed := a.sweep(ctx, kickKey{account, u}, before, u)
+	read.Wait()
+	direct, errDirect := a.kickDirect(ctx, kickKey{account, u}, nkeys, before)
+	errDirect = errors.Join(errKeys, errDirect)
 	if err := errors.Join(errNamed, errDirect); err != nil {
 		return closed + direct, fmt.Errorf("kick user %s of %s: %w", u, account, err)
 	}
@@ -144,7 +178,7 @@ func (a *Accounts) Admit(account string, u tenant.UserID) { a.kicked.forget(kick
 
 // KickAll closes every connection of an account that began before, those that are half-way in among them.
 func (a *Accounts) KickAll(ctx context.Context, account string) (int, error) {
-	closed, err := a.sweep(ctx, kickKey{account: account}, a.now())
+	closed, err := a.sweep(ctx, kickKey{account: account}, a.now(), "")
 	if err != nil {
 		return closed, fmt.Errorf("kick all of %s: %w", account, err)
 	}
@@ -153,17 +187,31 @@ func (a *Accounts) KickAll(ctx context.Context, account string) (int, error) {
 
 // sweep closes what is found, and what the servers say came in meanwhile. Where the lists had
 // more than a page it looks again: who leaves meanwhile moves others from one page to another.
-func (a *Accounts) sweep(ctx context.Context, key kickKey, before time.Time) (int, error) {
+// Where somebody was told something just before, it looks while he reads it.
+func (a *Accounts) sweep(ctx context.Context, key kickKey, before time.Time, told tenant.UserID) (int, error) {
 	a.kicked.begin(key, before)
 	closed, seen, err := 0, map[sessionKey]bool{}, error(nil)
 	for again := true; again && err == nil; {
 		found, errFind := a.find(ctx, key.account, key.user)
+		if len(found) > 0 {
+			pause(ctx, a.kicked.lead(kickKey{key.account, told}))
+		}
 		n, errClose := a.closeNew(ctx, slices.DeleteFunc(found, func(c conn) bool { return !begunBefore(c.Start, before) }), seen)
 		closed, err = closed+n, errors.Join(errFind, errClose)
 		again = len(found) >= connzPage && n > 0
 	}
 	late, errLate := a.closeNew(ctx, a.kicked.end(key), seen)
 	return closed + late, errors.Join(err, errLate)
+}
+
+// pause waits, at most until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
 }
 
 // closeNew closes those that are not among seen, and adds them.

@@ -16,8 +16,8 @@ import (
 const noticeLead = 15 * time.Millisecond
 
 // Notify tells a user something on all his connections. When it returns, the server has put
-// the notice before whatever those connections get next, a Kick's close among it, and they
-// have had noticeLead to read it.
+// the notice before whatever those connections get next, a Kick's close among it, and a Kick
+// leaves them noticeLead from then on to read it.
 func (a *Accounts) Notify(ctx context.Context, account string, u tenant.UserID, what string, notice any) error {
 	body, err := json.Marshal(notice)
 	if err != nil {
@@ -31,11 +31,6 @@ func (a *Accounts) Notify(ctx context.Context, account string, u tenant.UserID, 
 	if err := a.parley.FlushWithContext(ctx); err != nil {
 		return fmt.Errorf("notify user %s of %s: %w", u, what, err)
 	}
-	lead := time.NewTimer(noticeLead)
-	defer lead.Stop()
-	select {
-	case <-ctx.Done():
-	case <-lead.C:
-	}
+	a.kicked.tell(kickKey{account, u})
 	return nil
 }

@@ -187,7 +187,7 @@ func (p *projector) trimSome(ctx context.Context, r *removal) (n int, err error)
 	}
 	defer rollback(ctx, tx)
 	l := &line{stream: r.name, tenant: r.tenant.ID}
-	if _, _, err = p.gather(ctx, tx, l, nil); err != nil {
+	if _, _, err = p.gather(ctx, tx, l, nil, false); err != nil {
 		return 0, err
 	}
 	first := r.state.FirstSeq

@@ -2,7 +2,9 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,12 +29,27 @@ type movedError struct{ last uint64 }
 
 func (e *movedError) Error() string { return fmt.Sprintf("the stream is projected up to %d", e.last) }
 
-// commit writes a run: cursor, numbering, rows and refusals change together or not at all. The
-// lock on the stream's row and the cursor in it make each sequence count once,
-// whoever else believes to be the leader.
+// errDoubt says that a batch was judged without a look at what is there already, and needs it.
+var errDoubt = errors.New("a message may be there already")
+
+// commit writes a run. That a message is there already is rare, and the unique index says so (messages_once): it
+// is looked for first only where a line had such a message lately, or had one to refuse, since who repeats a
+// stored message is not refused.
 func (p *projector) commit(ctx context.Context, l *line, r run, doom bool) error {
 	ctx, cancel := context.WithTimeout(ctx, p.chat.timing.call)
 	defer cancel()
+	err := p.attempt(ctx, l, r, doom)
+	if !errors.Is(err, errDoubt) {
+		return err
+	}
+	l.look = true
+	return p.attempt(ctx, l, r, doom)
+}
+
+// attempt writes a run: cursor, numbering, rows and refusals change together or not at all. The
+// lock on the stream's row and the cursor in it make each sequence count once,
+// whoever else believes to be the leader.
+func (p *projector) attempt(ctx context.Context, l *line, r run, doom bool) error {
 	tx, err := p.chat.pool.Begin(ctx)
 	if err != nil {
 		return err
@@ -46,7 +63,8 @@ func (p *projector) commit(ctx context.Context, l *line, r run, doom bool) error
 	} else if err = nameSigned(ctx, tx, l, batch); err != nil {
 		return err
 	}
-	f, last, err := p.gather(ctx, tx, l, batch)
+	look := l.look || slices.ContainsFunc(batch, candidate.system) // an event may be about what is there
+	f, last, err := p.gather(ctx, tx, l, batch, look)
 	if err != nil {
 		return err
 	}
@@ -54,22 +72,33 @@ func (p *projector) commit(ctx context.Context, l *line, r run, doom bool) error
 		return &movedError{last}
 	}
 	d := judge(f, batch, doom)
-	if err = createRooms(ctx, tx, l.tenant, d); err != nil {
+	if !look && len(d.refused) > 0 {
+		return errDoubt
+	}
+	if err = p.write(ctx, tx, l, r, f, d); err != nil {
+		if !look && doubled(err) {
+			return errDoubt
+		}
+		return err
+	}
+	l.look = d.doubles+len(d.refused) > 0
+	p.committed(ctx, l, r, d)
+	p.tells.heard(d.rows)
+	p.flood.passed(l.tenant, f.limits.MessagesPerSecond, batch)
+	return nil
+}
+
+func (p *projector) write(ctx context.Context, tx pgx.Tx, l *line, r run, f *facts, d ruling) error {
+	if err := createRooms(ctx, tx, l.tenant, d); err != nil {
 		return err
 	}
 	var q pgx.Batch
 	d.write(&q, l, f)
 	q.Queue(sqlMoveCursor, l.stream, r.to)
-	if err = tx.SendBatch(ctx, &q).Close(); err != nil {
+	if err := tx.SendBatch(ctx, &q).Close(); err != nil {
 		return err
 	}
-	if err = tx.Commit(ctx); err != nil {
-		return err
-	}
-	p.committed(ctx, l, r, d)
-	p.tells.heard(d.rows)
-	p.flood.passed(l.tenant, f.limits.MessagesPerSecond, batch)
-	return nil
+	return tx.Commit(ctx)
 }
 
 func (p *projector) committed(ctx context.Context, l *line, r run, d ruling) {
@@ -132,6 +161,11 @@ const (
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
 			$7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[])
 			AS m (room_pk, seq, n, sender, message_id, at, text, thread, mentions, attachments, data, event, target)`
+	// Most batches hold nothing but texts.
+	sqlInsertTexts = `INSERT INTO messages (room_pk, seq, n, sender, message_id, at, text)
+		SELECT room_pk, seq, n, sender, message_id, at, text
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::text[])
+			AS m (room_pk, seq, n, sender, message_id, at, text)`
 	sqlMoveHeads = `INSERT INTO room_heads (room_pk, last_n, last_seq, last_at)
 		SELECT room_pk, last_n, last_seq, last_at
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[]) AS h (room_pk, last_n, last_seq, last_at)
@@ -161,11 +195,13 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 		q.Queue(sqlInsertMembers, l.tenant, pks, users, ats)
 	}
 	if len(d.rows) > 0 {
+		q.Queue(sqlPlanOnce)
 		d.writeMessages(q)
 		d.writeWords(q, l.tenant)
-		f.writeTargets(q, l)
 		d.writeHeads(q, f)
 		d.writePosters(q, l.tenant, f)
+		q.Queue(sqlPlanAnew)
+		f.writeTargets(q, l)
 		d.writeAnew(q)
 	}
 	if len(d.refused) > 0 {
@@ -186,13 +222,18 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 func (d ruling) writeMessages(q *pgx.Batch) {
 	n := len(d.rows)
 	pks, seqs, ns := make([]int64, n), make([]uint64, n), make([]int64, n)
-	senders, ids, ats := make([]tenant.UserID, n), make([]string, n), make([]time.Time, n)
-	texts, threads := make([]string, n), make([]*uint64, n)
-	mentions, attachments, datas, events := make([]*string, n), make([]*string, n), make([]*string, n), make([]*string, n)
-	targets := make([]uint64, n)
+	senders, ids, ats, texts := make([]tenant.UserID, n), make([]string, n), make([]time.Time, n), make([]string, n)
 	for i, r := range d.rows {
 		pks[i], seqs[i], ns[i] = r.room.pk, r.msg.seq, r.n
 		senders[i], ids[i], ats[i], texts[i] = r.sender, r.id, r.msg.at, r.body.Text
+	}
+	if !slices.ContainsFunc(d.rows, row.rich) {
+		q.Queue(sqlInsertTexts, pks, seqs, ns, senders, ids, ats, texts)
+		return
+	}
+	threads, targets := make([]*uint64, n), make([]uint64, n)
+	mentions, attachments, datas, events := make([]*string, n), make([]*string, n), make([]*string, n), make([]*string, n)
+	for i, r := range d.rows {
 		if r.body.Thread > 0 {
 			threads[i] = &r.body.Thread
 		}
@@ -205,6 +246,11 @@ func (d ruling) writeMessages(q *pgx.Batch) {
 		}
 	}
 	q.Queue(sqlInsertMessages, pks, seqs, ns, senders, ids, ats, texts, threads, mentions, attachments, datas, events, targets)
+}
+
+// rich reports whether a row has more than a text.
+func (r row) rich() bool {
+	return r.n == 0 || r.body.Thread > 0 || len(r.body.Mentions)+len(r.body.Attachments)+len(r.body.Data) > 0
 }
 
 // mentionsArray writes ids, which hold no quotes, as an array's text.

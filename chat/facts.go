@@ -14,9 +14,15 @@ import (
 // The order matters: the stream's row is locked first, and each later statement sees
 // all that was committed before the lock was had.
 const (
-	// A plan that was made for an empty table is kept for a minute, in which a busy
-	// room can have grown by a hundred thousand messages (seen: 6 s for a batch).
-	sqlPlanAnew   = `SET LOCAL plan_cache_mode = force_custom_plan`
+	// Planning is most of what a small batch costs. Each of these statements, and Postgres's own that looks whether
+	// a message's room exists, has one good plan, which is to look every row up in its index: it is made
+	// once for a connection, and not by statistics, which may be those of an empty table.
+	sqlPlanOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+		set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+	// What is about older messages could choose the wrong index: a plan that was made for an empty table is kept
+	// for a minute, in which a busy room can have grown by a hundred thousand messages (seen: 6 s for a batch).
+	sqlPlanAnew = `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'on', true),
+		set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)`
 	sqlLockStream = `SELECT s.first_seq, s.last_seq, t.limits FROM streams s JOIN tenants t USING (tenant_id)
 		WHERE s.stream = $1 FOR UPDATE OF s`
 	sqlEpoch = `SELECT epoch FROM projector_epoch`
@@ -121,8 +127,9 @@ func (a *asked) member(known map[pair]bool, room, u string) {
 	}
 }
 
-// gather locks the stream's row and reads all that the rules need, in one round trip.
-func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []candidate) (f *facts, last uint64, err error) {
+// gather locks the stream's row and reads all that the rules need, in one round trip; with look also which
+// messages are there already.
+func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []candidate, look bool) (f *facts, last uint64, err error) {
 	a := keysOf(batch)
 	f = &facts{
 		rooms: map[tenant.RoomID]*roomFact{}, active: map[tenant.UserID]bool{},
@@ -135,7 +142,7 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	var epoch int64
 	found := false
 	var q pgx.Batch
-	q.Queue(sqlPlanAnew)
+	q.Queue(sqlPlanOnce)
 	q.Queue(sqlLockStream, l.stream).Query(func(rows pgx.Rows) (err error) {
 		for rows.Next() {
 			found = true
@@ -147,16 +154,19 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	q.Queue(sqlRooms, l.tenant, a.rooms).Query(f.scanRooms)
 	q.Queue(sqlUsers, l.tenant, a.users).Query(f.scanUsers)
 	q.Queue(sqlMembers, l.tenant, a.memberRooms, a.memberUsers).Query(f.scanMembers)
-	if subject.IsSharedStream(l.stream) {
-		f.queueStandings(&q, l, batch)
-	}
 	q.Queue(sqlMutes, l.tenant, a.users).Query(f.scanMutes)
 	q.Queue(sqlSlow, l.tenant, a.posterRooms, a.posters, a.earliest).Query(f.scanSlow)
 	q.Queue(sqlBlockedPairs, l.tenant, a.users).Query(f.scanBlocked)
 	if a.mentions {
 		q.Queue(sqlSilenced, l.tenant, a.rooms, a.users).Query(f.scanSilenced)
 	}
-	q.Queue(sqlSeen, l.tenant, a.seenRooms, a.seenBy, a.seenIDs).Query(f.scanSeen)
+	if look {
+		q.Queue(sqlSeen, l.tenant, a.seenRooms, a.seenBy, a.seenIDs).Query(f.scanSeen)
+	}
+	q.Queue(sqlPlanAnew)
+	if subject.IsSharedStream(l.stream) {
+		f.queueStandings(&q, l, batch)
+	}
 	if len(a.targetSeqs) > 0 {
 		q.Queue(sqlTargets, l.tenant, a.targetRooms, a.targetSeqs).Query(f.scanTargets)
 	}

@@ -22,6 +22,7 @@ type line struct {
 	busy    bool // a worker has it
 	ready   bool // it waits for a worker
 	single  int  // so many batches of one message, to find the one that Postgres refuses
+	look    bool // its last batch had a message that was there already, or refused one
 
 	committed time.Time // the last batch
 	awaited   uint64    // somebody waits to read up to here

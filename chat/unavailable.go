@@ -53,6 +53,12 @@ func poison(err error) bool {
 	return false
 }
 
+// doubled reports whether a message was there already (unique_violation of its index).
+func doubled(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505" && pg.ConstraintName == "messages_once"
+}
+
 func unavailable(what string) error {
 	return tenant.Errorf(tenant.CodeUnavailable, "%s does not answer at the moment; try again", what)
 }

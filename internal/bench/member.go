@@ -54,7 +54,11 @@ type mover struct {
 	member string // path
 }
 
-func (m mover) connect(closed chan<- time.Time, rights chan<- time.Time) (*nats.Conn, error) {
+// connect waits before, as clients do: what begins within 20 ms of a loss may have been let in on the old rows, and is closed too.
+func (m mover) connect(ctx context.Context, closed chan<- time.Time, rights chan<- time.Time) (*nats.Conn, error) {
+	if err := pause(ctx, 50*time.Millisecond); err != nil {
+		return nil, err
+	}
 	nc, err := dial(m.b.parley.NATS, m.user, nats.Token(m.token), nats.ClosedHandler(func(*nats.Conn) { closed <- time.Now() }))
 	if err != nil {
 		return nil, err
@@ -78,7 +82,7 @@ func carriesRooms(notice []byte) bool {
 // added is from the start of the call until the notice.
 func (m mover) added(ctx context.Context) (time.Duration, error) {
 	closed, rights := make(chan time.Time, 1), make(chan time.Time, 1)
-	nc, err := m.connect(closed, rights)
+	nc, err := m.connect(ctx, closed, rights)
 	if err != nil {
 		return 0, err
 	}
@@ -93,7 +97,7 @@ func (m mover) added(ctx context.Context) (time.Duration, error) {
 // removed is from the start of the call until the client sees its connection closed.
 func (m mover) removed(ctx context.Context) (time.Duration, error) {
 	closed := make(chan time.Time, 1)
-	nc, err := m.connect(closed, make(chan time.Time, 1))
+	nc, err := m.connect(ctx, closed, make(chan time.Time, 1))
 	if err != nil {
 		return 0, err
 	}
