@@ -265,6 +265,7 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 	} {
 		w.look(p.name, p.path)
 	}
+	w.rotateKey("acme-chat")
 	w.open("/operator/health")
 	w.says(".tag.good", "every server has every account")
 	w.open("/t/acme-chat/users/alice")

@@ -58,3 +58,18 @@ func TestARotatedServiceKeyEndsByItself(t *testing.T) {
 		t.Errorf("the old key: got %d %s, want 404", got.status, got.body)
 	}
 }
+
+// rotateKey rotates the tenant's first key on its page.
+func (w *window) rotateKey(tenantID string) {
+	w.t.Helper()
+	w.open("/t/" + tenantID + "/keys")
+	w.send(`a[href$="/rotate"]`)
+	w.says("h1", "Rotate")
+	w.look("key-rotate", "")
+	w.send("article button[type=submit]")
+	w.says("#secret", "parley_")
+	w.look("key-shown", "")
+	w.open("/t/" + tenantID + "/keys")
+	w.says(".tag.warn", "ends")
+	w.look("keys-rotated", "")
+}
