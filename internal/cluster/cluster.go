@@ -65,9 +65,10 @@ type Cluster struct {
 	Accounts *accounts.Accounts
 	Service  *tenant.Service
 
-	conf  Config
-	lines []*nats.Conn // of the callouts
-	stops []func()
+	conf    Config
+	callout authcallout.Config
+	lines   []*nats.Conn // of the callouts
+	stops   []func()
 }
 
 // Start starts the servers and the roles. Stop ends what it started, also after an error.
@@ -339,7 +340,11 @@ func (c *Cluster) startService(conf Config, of tenant.Config) (err error) {
 // lateRooms closes the ring of service and chat: each asks the other for something.
 type lateRooms struct{ *tenant.Service }
 
+// RestartCallout starts one more callout on the first node.
+func (c *Cluster) RestartCallout() error { return c.startCallout(0, c.callout) }
+
 func (c *Cluster) startCallout(node int, conf authcallout.Config) (err error) {
+	c.callout = conf
 	if conf.Conn, err = c.connect(node, accounts.RoleCallout); err != nil {
 		return err
 	}

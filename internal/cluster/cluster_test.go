@@ -208,7 +208,7 @@ func TestARevokedUserStaysOutOnAllNodes(t *testing.T) { // REV-04
 }
 
 // Two callouts share the work, and either may end.
-func TestOneOfTwoCalloutsIsEnough(t *testing.T) {
+func TestOneOfTwoCalloutsIsEnough(t *testing.T) { // FLT-14, REV-18
 	t.Parallel()
 	s := newSite(t, Config{Callouts: 2})
 	token := s.user("alice")
@@ -255,7 +255,7 @@ func TestOneOfTwoCalloutsIsEnough(t *testing.T) {
 }
 
 // A crowd of connections of a revoked user fills the callout's queue; none gets in, and others do.
-func TestACrowdOfTheRevokedGetsNobodyIn(t *testing.T) {
+func TestACrowdOfTheRevokedGetsNobodyIn(t *testing.T) { // REV-17
 	t.Parallel()
 	s := newSite(t, Config{})
 	token := s.user("alice")

@@ -2,4 +2,7 @@
 
 package cluster
 
-const tries = 10_000
+const (
+	tries       = 10_000
+	revocations = 2_000
+)

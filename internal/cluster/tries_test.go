@@ -2,5 +2,8 @@
 
 package cluster
 
-// tries is how often a race is run; make test/long does more.
-const tries = 50
+// How often races are run, and revocations measured; make test/long does more.
+const (
+	tries       = 50
+	revocations = 50
+)
