@@ -82,6 +82,11 @@ func Start(c Config) (*Server, error) {
 	}
 	l := &logger{log: c.Log}
 	s.SetLoggerV2(l, false, false, false)
+	if err := c.preload(s); err != nil {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, err
+	}
 	s.Start()
 	ready := s.ReadyForConnections(startTimeout)
 	if err := l.fatal(); err != nil || !ready {
@@ -153,6 +158,25 @@ func (c Config) resolver() (*server.DirAccResolver, error) {
 		}
 	}
 	return r, nil
+}
+
+// preload has the server know the accounts that shut somebody out before it takes connections. It builds an
+// account when the first client comes, and when two come at once lets the second in on what is built by then:
+// the keys that sign users come first, and the revocations last (docs/NATS.md).
+func (c Config) preload(s *server.Server) error {
+	for account, text := range c.Accounts {
+		claims, err := jwt.DecodeAccountClaims(text)
+		if err != nil {
+			return fmt.Errorf("decode account %s: %w", account, err)
+		}
+		if len(claims.Revocations) == 0 {
+			continue
+		}
+		if _, err := s.LookupAccount(account); err != nil {
+			return fmt.Errorf("load account %s: %w", account, err)
+		}
+	}
+	return nil
 }
 
 // listen splits an address into what the server's options take.
