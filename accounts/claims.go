@@ -60,11 +60,13 @@ type tenantFacts struct {
 	Limits  tenant.Limits
 	Status  tenant.Status
 	Signing []string
-	Closed  []closedPost    // newest first, blocked pairs behind all others
-	Scoped  []scopedKey     // of the tenant, in the order of their ids
-	Revoked []string        // nkeys that the servers would let in by themselves
-	Shared  []sharedRoom    // in the order of their addresses
-	Asked   []sharedService // of other tenants, in the order of their shares
+	Closed  []closedPost // newest first, blocked pairs behind all others
+	Scoped  []scopedKey  // of the tenant, in the order of their ids
+	Revoked []string     // nkeys that the servers would let in by themselves
+	// RevokedBefore shuts out all JWTs of until then, in Unix seconds, where more were revoked than the claims name; 0: none.
+	RevokedBefore int64
+	Shared        []sharedRoom    // in the order of their addresses
+	Asked         []sharedService // of other tenants, in the order of their shares
 }
 
 // systemFacts are all that the claims of the operator and its three accounts depend on.
@@ -182,10 +184,14 @@ func revoke(c *jwt.AccountClaims, f tenantFacts) {
 	if f.Status != tenant.Active {
 		revoked = []string{jwt.All}
 	}
+	if len(revoked) == 0 && f.RevokedBefore == 0 {
+		return
+	}
+	c.Revocations = jwt.RevocationList{}
+	if f.RevokedBefore > 0 {
+		c.Revocations[jwt.All] = f.RevokedBefore
+	}
 	for _, nkey := range revoked {
-		if c.Revocations == nil {
-			c.Revocations = jwt.RevocationList{}
-		}
 		c.Revocations[nkey] = forever
 	}
 }

@@ -269,7 +269,7 @@ func decodeID(t testing.TB, text string) string {
 }
 
 // TestClaimsFit sizes what sharing adds to an account's claims, and an account at all its bounds.
-func TestClaimsFit(t *testing.T) {
+func TestClaimsFit(t *testing.T) { // REV-13
 	t.Parallel()
 	operator, _ := newKey(t, nkeys.PrefixByteOperator)
 	host, account := newKey(t, nkeys.PrefixByteAccount)
@@ -284,8 +284,8 @@ func TestClaimsFit(t *testing.T) {
 		{"bare", 0, 0, 0, 0},
 		{"a host of 200 shared rooms", 200, 0, 0, 0},
 		{"a guest of 50 rooms and 50 services", 50, 50, 0, 0},
-		{"at all bounds, rooms", tenant.MaxShared, 0, maxClosed, 2000},
-		{"at all bounds, services", 0, tenant.MaxShared, maxClosed, 2000},
+		{"at all bounds, rooms", tenant.MaxShared, 0, maxClosed, maxRevoked},
+		{"at all bounds, services", 0, tenant.MaxShared, maxClosed, maxRevoked},
 	} {
 		f := tenantFacts{Tenant: tenant.TenantID(longest), Account: accountKey(t), Signing: []string{accountKey(t)}, Status: tenant.Active}
 		for i := range c.rooms {

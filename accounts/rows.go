@@ -86,16 +86,10 @@ SELECT t.tenant_id, t.account, t.limits, t.status,
     UNION ALL
     (SELECT '*', 'direct', least(user_id, blocked_id) || '.' || greatest(user_id, blocked_id), '', '', 'blocked', since
     FROM blocks WHERE tenant_id = t.tenant_id ORDER BY since DESC LIMIT $2)) c), '[]'),
-  scoped.keys,
-  array(SELECT c.nkey FROM credentials c JOIN users u USING (tenant_id, user_id)
-    WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND (c.revoked_at IS NOT NULL OR u.status <> 'active')
-    UNION
-    SELECT u.nkey FROM users u WHERE scoped.keys <> '[]' AND u.tenant_id = t.tenant_id AND u.nkey <> '' AND u.status <> 'active'
-    UNION
-    (SELECT l.nkey FROM lost_nkeys l WHERE scoped.keys <> '[]' AND l.tenant_id = t.tenant_id
-      AND NOT EXISTS (SELECT FROM users u WHERE u.nkey = l.nkey AND u.tenant_id = t.tenant_id)
-    ORDER BY l.lost_at DESC, l.nkey LIMIT $3)
-    ORDER BY nkey),
+  scoped.keys, revoked.nkeys,
+  CASE WHEN revoked.all_before IS NULL THEN 0 ELSE extract(epoch FROM least(revoked.all_before,
+    (SELECT min(c.issued_at) - interval '2 seconds' FROM credentials c JOIN users u USING (tenant_id, user_id)
+    WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND c.revoked_at IS NULL AND u.status = 'active')))::bigint END,
   coalesce((SELECT jsonb_agg(to_jsonb(s) ORDER BY s.address) FROM (
     SELECT address, extract(epoch FROM created_at)::bigint AS since FROM rooms
     WHERE tenant_id = t.tenant_id AND kind = 'shared' AND state <> 'deleted'
@@ -111,21 +105,37 @@ SELECT t.tenant_id, t.account, t.limits, t.status,
 FROM tenants t
 CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(jsonb_build_object('key', k.details->>'public_key', 'role', k.details->>'role') ORDER BY k.key_id), '[]') AS keys
   FROM keys k WHERE k.tenant_id = t.tenant_id AND k.kind = 'nats-scoped' AND k.removed_at IS NULL) scoped
+CROSS JOIN LATERAL (SELECT
+    coalesce(array_agg(nkey ORDER BY nkey) FILTER (WHERE n <= $4), '{}') AS nkeys, max(at) FILTER (WHERE n > $4) AS all_before
+  FROM (SELECT nkey, max(at) AS at, row_number() OVER (ORDER BY max(at) DESC, nkey) AS n FROM (
+    SELECT c.nkey, coalesce(c.revoked_at, u.status_since) AS at FROM credentials c JOIN users u USING (tenant_id, user_id)
+    WHERE c.tenant_id = t.tenant_id AND c.kind <> 'creds' AND (c.revoked_at IS NOT NULL OR u.status <> 'active')
+    UNION ALL
+    SELECT u.nkey, u.status_since FROM users u WHERE scoped.keys <> '[]' AND u.tenant_id = t.tenant_id AND u.nkey <> '' AND u.status <> 'active'
+    UNION ALL
+    (SELECT l.nkey, l.lost_at FROM lost_nkeys l WHERE scoped.keys <> '[]' AND l.tenant_id = t.tenant_id
+      AND NOT EXISTS (SELECT FROM users u WHERE u.nkey = l.nkey AND u.tenant_id = t.tenant_id)
+    ORDER BY l.lost_at DESC, l.nkey LIMIT $3)) every GROUP BY nkey) newest) revoked
 WHERE t.tenant_id = ANY($1)`
 
 // maxLost is how many nkeys that users lost stand in the claims of a tenant with scoped keys, the newest. What
 // comes with an older one is closed when it has come.
 const maxLost = 1000
 
+// maxRevoked is how many nkeys the claims of a tenant revoke one by one, the newest: three times as many would be all
+// that an account JWT holds. The JWTs of the others are shut out by their age, as far as that touches no credentials of
+// backends that are good; what that leaves is closed when it has come.
+const maxRevoked = 3000
+
 // readFacts reads what the claims of tenants depend on.
 func readFacts(ctx context.Context, q querier, ids []tenant.TenantID) (map[tenant.TenantID]tenantFacts, error) {
-	found, err := q.Query(ctx, selectFacts, ids, maxClosed, maxLost)
+	found, err := q.Query(ctx, selectFacts, ids, maxClosed, maxLost, maxRevoked)
 	if err != nil {
 		return nil, fmt.Errorf("read facts of tenants: %w", err)
 	}
 	facts := make(map[tenant.TenantID]tenantFacts, len(ids))
 	var f tenantFacts
-	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Scoped, &f.Revoked, &f.Shared, &f.Asked}, func() error {
+	_, err = pgx.ForEachRow(found, []any{&f.Tenant, &f.Account, &f.Limits, &f.Status, &f.Signing, &f.Closed, &f.Scoped, &f.Revoked, &f.RevokedBefore, &f.Shared, &f.Asked}, func() error {
 		facts[f.Tenant] = f
 		f = tenantFacts{}
 		return nil

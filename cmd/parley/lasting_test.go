@@ -29,16 +29,18 @@ func (o *signingOffice) ways() (taken []way, stays map[string]nats.Option) {
 	token, creds := s.userToken("acme", "bob"), s.credsFile("acme", "bob")
 	s.users("acme", "carol", "dave")
 	signedKey := nkeyOf(o.t, signed)
-	return []way{
-			{"a token", "bob", nats.Token(token), http.MethodPost, "/users/bob/tokens/" + jti(o.t, token) + "/revoke", ""},
-			{"credentials", "bob", nats.UserCredentials(creds), http.MethodPost, "/users/bob/creds/" + nkeyOf(o.t, creds) + "/revoke", ""},
-			{"a backend's key", "bot", botCreds, http.MethodDelete, "/keys/" + bot, ""},
-			{"a user with a password", "carol", nats.UserInfo("acme/carol", "carol-password"), http.MethodPost, "/users/carol/revoke", `{"reason":"left"}`},
-			{"a user who is deleted", "dave", nats.Token(s.userToken("acme", "dave")), http.MethodDelete, "/users/dave", ""},
-			{"a user whom his tenant signed", signedKey, nats.UserCredentials(signed), http.MethodPost, "/users/mallory/revoke", `{"reason":"left"}`},
-		}, map[string]nats.Option{
-			"bob": nats.Token(s.userToken("acme", "bob")), "bot": otherCreds, "alice": nats.UserInfo("acme/alice", "alice-password"),
-		}
+	taken = []way{
+		{"a token", "bob", nats.Token(token), http.MethodPost, "/users/bob/tokens/" + jti(o.t, token) + "/revoke", ""},
+		{"credentials", "bob", nats.UserCredentials(creds), http.MethodPost, "/users/bob/creds/" + nkeyOf(o.t, creds) + "/revoke", ""},
+		{"a backend's key", "bot", botCreds, http.MethodDelete, "/keys/" + bot, ""},
+		{"a user with a password", "carol", nats.UserInfo("acme/carol", "carol-password"), http.MethodPost, "/users/carol/revoke", `{"reason":"left"}`},
+		{"a user who is deleted", "dave", nats.Token(s.userToken("acme", "dave")), http.MethodDelete, "/users/dave", ""},
+		{"a user whom his tenant signed", signedKey, nats.UserCredentials(signed), http.MethodPost, "/users/mallory/revoke", `{"reason":"left"}`},
+	}
+	stays = map[string]nats.Option{
+		"bob": nats.Token(s.userToken("acme", "bob")), "bot": otherCreds, "alice": nats.UserInfo("acme/alice", "alice-password"),
+	}
+	return taken, stays
 }
 
 // The process is killed when the caller has his answer: who was taken out stays out, and is not connected.
