@@ -15,7 +15,12 @@ import (
 
 type chatCmd struct {
 	userArg
-	Room         string `arg:"" optional:"" help:"Room to open; without it, a list of rooms."`
+	Room string `arg:"" optional:"" help:"Room to open; without it, a list of rooms."`
+	userMethod
+}
+
+// userMethod says how to reach NATS, and how a user proves who he is there.
+type userMethod struct {
 	NATS         string `name:"nats" help:"NATS or WebSocket URL; without it, read from the data folder." env:"PARLEY_NATS_URL" placeholder:"URL"`
 	Creds        string `help:"Connect with this .creds file." placeholder:"FILE" xor:"method"`
 	NKeyFile     string `name:"nkey-file" help:"Connect with the nkey whose seed is in this file." placeholder:"FILE" xor:"method"`
@@ -25,9 +30,9 @@ type chatCmd struct {
 	PasswordFile string `help:"Connect with the password in this file; - is standard input." placeholder:"FILE" xor:"method"`
 }
 
-// Run chats as the user. With none of the methods it asks the API for tokens, which takes an operator's or tenant's key.
+// Run chats as the user.
 func (c *chatCmd) Run(ctx context.Context, std streams) error {
-	opts, err := c.options(std)
+	opts, err := c.options(c.userArg, "parley chat", std)
 	if err != nil {
 		return err
 	}
@@ -51,17 +56,19 @@ func explain(err error, tenant string) error {
 	return err
 }
 
-func (c *chatCmd) options(std streams) (client.Options, error) {
-	o := client.Options{URL: c.NATS, User: c.User, Name: "parley chat"}
+// options are those of a connection of a user. With none of the methods it asks the API for tokens, which takes an
+// operator's or tenant's key.
+func (c *userMethod) options(who userArg, program string, std streams) (client.Options, error) {
+	o := client.Options{URL: c.NATS, User: who.User, Name: program}
 	if o.URL == "" {
-		run, err := c.running()
+		run, err := who.running()
 		if err != nil {
 			return o, err
 		}
 		o.URL = run.NATS
 	}
 	var err error
-	if o.TLS, err = c.trust(c.NATS == ""); err != nil {
+	if o.TLS, err = who.trust(c.NATS == ""); err != nil {
 		return o, err
 	}
 	switch {
@@ -92,14 +99,14 @@ func (c *chatCmd) options(std streams) (client.Options, error) {
 		if err != nil {
 			return o, err
 		}
-		o.Tenant, o.Password = c.Tenant, password
+		o.Tenant, o.Password = who.Tenant, password
 	default:
-		a, err := c.open(std)
+		a, err := who.open(std)
 		if err != nil {
 			return o, err
 		}
 		o.Token = func(ctx context.Context) (string, error) {
-			t, err := a.mint(ctx, c.path("tokens"), time.Hour)
+			t, err := a.mint(ctx, who.path("tokens"), time.Hour)
 			return t.Token, err
 		}
 	}

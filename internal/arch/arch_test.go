@@ -61,10 +61,11 @@ var layers = map[string][]string{
 		"tenant", "tenant/grant", "tenant/pgstore", "tenant/subject",
 		"internal/embednats", "internal/embedpg", "internal/obs", "internal/outbound", "internal/run",
 	},
-	"cmd/parley": {"client", "internal/app", "internal/run", "internal/termchat", "tenant"},
+	"cmd/parley": {"client", "internal/app", "internal/loadtest", "internal/run", "internal/termchat", "tenant"},
 
-	// The chat in a terminal, and what measures the whole beside a bare NATS server.
+	// The chat in a terminal, what loads a running server, and what measures the whole beside a bare NATS server.
 	"internal/termchat": {"client", "tenant"},
+	"internal/loadtest": {"client"},
 	"internal/bench":    {"client", "internal/app", "internal/cluster", "internal/embedpg", "migrations", "tenant", "tenant/grant", "tenant/subject"},
 
 	// A NATS cluster in one process, for tests and benchmarks alone.
