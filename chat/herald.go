@@ -94,6 +94,13 @@ func (h *herald) run(ctx context.Context) {
 	}
 }
 
+// sqlPartial says whether a member of the rooms has a connection that carries less than all his. sqlUntold
+// takes Postgres ten milliseconds to plan, each time: mostly, nobody is to be told.
+const sqlPartial = `
+SELECT EXISTS (SELECT FROM sessions s JOIN tenants t ON t.account = s.account
+  JOIN members m ON m.tenant_id = t.tenant_id AND m.user_id = s.user_id
+  WHERE s.rooms IS NOT NULL AND m.room_pk = ANY ($1))`
+
 // sqlUntold are the rooms among $1 with something unread, for each member with a connection that
 // does not carry them, unless the member does not want to hear of it. The counts are those of sqlRoomViewColumns.
 const sqlUntold = `
@@ -125,6 +132,10 @@ WHERE r.room_pk = ANY ($1) AND r.state <> 'deleted'
 func (h *herald) tell(ctx context.Context, rooms []int64) error {
 	ctx, cancel := context.WithTimeout(ctx, h.chat.timing.call)
 	defer cancel()
+	var some bool
+	if err := h.chat.pool.QueryRow(ctx, sqlPartial, rooms).Scan(&some); err != nil || !some {
+		return err
+	}
 	rows, err := h.chat.pool.Query(ctx, sqlUntold, rooms)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ type line struct {
 // linger is the least time between the batches of a busy line, so that they are few and large: a
 // batch is a dozen statements, whatever is in it. What comes to an idle line, or what somebody of
 // this process waits to read, is projected at once.
-const linger = 25 * time.Millisecond
+const linger = 50 * time.Millisecond
 
 // A batch is bounded, so that one transaction is short and one answer of a stream fits in memory.
 const (

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -43,6 +44,7 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	a := &app{Config: c, dir: dir, registry: prometheus.NewRegistry(), failed: make(chan error, 1)}
+	defer runtime.KeepAlive(makeBallast())
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.onStop("data folder", func(context.Context) error { return dir.close() })
 	err = a.start(ctx)
@@ -53,6 +55,13 @@ func Run(ctx context.Context, c Config) error {
 	}
 	return errors.Join(err, a.stop())
 }
+
+// ballastBytes is what the garbage collector believes to be in use on top of what is.
+const ballastBytes = 64 << 20
+
+// makeBallast makes memory that is never touched, and so never had. The collector runs whenever what is in use
+// has doubled: with the 30 MB of a small server that is after every few hundred posts.
+func makeBallast() []byte { return make([]byte, ballastBytes) }
 
 // app is a process that is starting, running or stopping.
 type app struct {
