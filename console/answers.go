@@ -18,9 +18,12 @@ import (
 // idempotency. Its times are the database's, which all consoles share.
 type answers struct{ db *pgxpool.Pool }
 
+// lookAgain is how often who waits for an answer looks for it.
+const lookAgain = 50 * time.Millisecond
+
 // An answer is what is repeated; its body has no secrets.
 type answer struct {
-	status int
+	status int // 0: the write is still under way
 	body   []byte
 }
 
@@ -43,8 +46,8 @@ RETURNING started_at`
 
 const keptAnswer = `SELECT request, status, answer FROM idempotency WHERE actor = $1 AND key = $2`
 
-// claim returns the right to run the write, or the answer that it got. The same key with
-// another request, or with one that is still running, is a conflict.
+// claim returns the right to run the write, or the answer that it got or is about to get. The same
+// key with another request is a conflict.
 func (a answers) claim(ctx context.Context, actor, key string, request []byte) (claim, *answer, error) {
 	if err := a.prune(ctx); err != nil {
 		return claim{}, nil, err
@@ -64,7 +67,24 @@ func (a answers) claim(ctx context.Context, actor, key string, request []byte) (
 			return claim{}, kept, err
 		}
 	}
-	return claim{}, nil, underWay()
+	return claim{}, &answer{}, nil
+}
+
+// await is claim, but waits for the answer of a write that is under way.
+func (a answers) await(ctx context.Context, actor, key string, request []byte) (claim, *answer, error) {
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for {
+		mine, before, err := a.claim(ctx, actor, key, request)
+		if err != nil || before == nil || before.status != 0 {
+			return mine, before, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return claim{}, nil, ctx.Err()
+		}
+	}
 }
 
 func (a answers) find(ctx context.Context, actor, key string, request []byte) (*answer, error) {
@@ -80,14 +100,10 @@ func (a answers) find(ctx context.Context, actor, key string, request []byte) (*
 	case !bytes.Equal(theirs, request):
 		return nil, tenant.Errorf(tenant.CodeConflict, "this %s was used with another request; use a new one for each write", idempotencyHeader)
 	case status == nil:
-		return nil, underWay()
+		return &answer{}, nil
 	}
 	kept.status = *status
 	return &kept, nil
-}
-
-func underWay() error {
-	return tenant.Errorf(tenant.CodeConflict, "the request with this %s is still under way; ask again in a moment", idempotencyHeader)
 }
 
 // The time of the claim keeps a run that was overtaken from writing over its successor's row.

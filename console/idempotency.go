@@ -44,13 +44,15 @@ func (c *console) once(ctx huma.Context, next func(huma.Context)) {
 		fail(ctx, err)
 		return
 	}
-	if kept != nil {
+	switch {
+	case kept == nil:
+		c.runClaimed(ctx, mine, next)
+	case kept.status == 0:
+		fail(ctx, tenant.Errorf(tenant.CodeConflict, "the request with this %s is still under way; ask again in a moment", idempotencyHeader))
+	default:
 		replay(ctx, *kept)
-		return
 	}
-	c.runClaimed(ctx, mine, next)
 }
-
 func (c *console) runClaimed(ctx huma.Context, mine claim, next func(huma.Context)) {
 	a := &recorder{wrapped: ctx, header: http.Header{}}
 	release := func(after context.Context) error { return c.answers.release(after, mine) }

@@ -16,7 +16,7 @@ func (w *web) showHome(q *request) (ui.View, error) {
 }
 
 func newTenantForm() ui.Form {
-	return ui.Form{Action: "/tenants/new", Submit: "Make the tenant", Once: newOnce(), Fields: []ui.Field{
+	return ui.Form{Action: "/tenants/new", Submit: "Make the tenant", Fields: []ui.Field{
 		{Name: "name", Label: "Name", Autocomplete: "organization", Hint: "As people say it, for example Acme Chat."},
 		{Name: "id", Label: "Id", Optional: true, Autocomplete: "off", Hint: "Stands in addresses and stays for ever: a-z, 0-9, - and _. Made of the name where you leave it empty."},
 		{Name: "timezone", Label: "Time zone", Value: "UTC", Autocomplete: "off", Hint: "For rooms that are emptied at midnight. An IANA name, as Europe/Berlin."},

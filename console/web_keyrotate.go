@@ -26,7 +26,7 @@ var overlaps = func() (all []ui.Option) {
 
 // rotateForm asks for what is new about a key of a kind.
 func (q *request) rotateForm(k tenant.Key) ui.Form {
-	f := ui.Form{Action: q.base() + "/keys/" + k.ID + "/rotate", Submit: "Rotate", Once: newOnce()}
+	f := ui.Form{Action: q.base() + "/keys/" + k.ID + "/rotate", Submit: "Rotate"}
 	renewed := k.Kind.Renewed()
 	for _, field := range keyKindOf(string(k.Kind)).fields {
 		if slices.Contains(renewed, field.Name) {

@@ -72,7 +72,7 @@ func keyKindOf(id string) keyKind {
 func (q *request) newKeyForm(k keyKind) ui.Form {
 	name := ui.Field{Name: "name", Label: "Name", Autocomplete: "off", Hint: k.nameHint}
 	return ui.Form{
-		Action: q.base() + "/keys?kind=" + string(k.kind), Submit: "Add", Once: newOnce(),
+		Action: q.base() + "/keys?kind=" + string(k.kind), Submit: "Add",
 		Fields: append([]ui.Field{name}, k.fields...),
 	}
 }

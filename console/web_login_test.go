@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -43,7 +44,7 @@ func TestLoginIsUniformAndThrottled(t *testing.T) {
 		b := s.surfer()
 		return b.post("/login", "email", email, "password", password)
 	}
-	page := func(r reply, email string) string { return strings.ReplaceAll(r.body, email, "") }
+	page := func(r reply, email string) string { return strings.ReplaceAll(r.uniform(), email, "") }
 	wrong, nobody := try("ada@example.com", "wrong"), try("eve@example.com", "wrong")
 	if wrong.status != http.StatusUnauthorized || nobody.status != wrong.status || page(wrong, "ada@example.com") != page(nobody, "eve@example.com") {
 		t.Errorf("got %d and %d, want the same answer to a wrong password and an unknown address", wrong.status, nobody.status)
@@ -101,6 +102,45 @@ func TestAnExpiredSessionLeadsBack(t *testing.T) {
 		got := b.post("/login?next="+next, "email", "acme-owner@example.com", "password", password)
 		if to := got.header.Get("Location"); to != "/" {
 			t.Errorf("a login that would lead to %s: got %q, want /", next, to)
+		}
+	}
+}
+
+// TestEveryRouteLeadsBackFromTheLogin takes the routes as they are: whose session is over logs in, and comes back to
+// the page, or to the page with the form that he sent.
+func TestEveryRouteLeadsBackFromTheLogin(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	for _, r := range w.web.routes {
+		if r.who == anybody {
+			continue
+		}
+		path := w.path.Replace(r.path)
+		want := path
+		b := w.surfer()
+		b.cookies[sessionCookie] = "a session that is over"
+		if r.method == http.MethodPost {
+			b.last = "/t/acme/users?query=a&after=b"
+			want = b.last
+		}
+		for _, htmx := range []string{"", "true"} {
+			got := b.send(r.method, path, "", "HX-Request", htmx)
+			to, status := got.header.Get("Location"), http.StatusSeeOther
+			if htmx != "" {
+				to, status = got.header.Get("HX-Redirect"), http.StatusNoContent
+			}
+			login, err := url.Parse(to)
+			w.must(err)
+			if got.status != status || login.Path != "/login" || login.Query().Get("next") != want && htmx == "" {
+				t.Errorf("%s %s (htmx %q): got %d to %q, want the login and then %s", r.method, path, htmx, got.status, to, want)
+			}
+			if htmx != "" {
+				continue
+			}
+			next := w.surfer().post(to, "email", "acme-owner@example.com", "password", password)
+			if back := next.header.Get("Location"); next.status != http.StatusSeeOther || back != want {
+				t.Errorf("%s %s: got %d to %q behind the login, want %s", r.method, path, next.status, back, want)
+			}
 		}
 	}
 }
@@ -185,10 +225,11 @@ func TestAFormCountsOnce(t *testing.T) {
 	for range 2 {
 		b.goes("send", b.post("/tenants/new", "name", "Acme", "timezone", "UTC", "once", word), "/t/acme/connect")
 	}
-	b.shows("the word with another form", b.post("/tenants/new", "name", "Other", "timezone", "UTC", "once", word), http.StatusConflict)
 	if n := s.count("SELECT count(*) FROM tenants"); n != 1 {
 		t.Errorf("got %d tenants, want 1", n)
 	}
+	b.goes("back, and something else typed", b.post("/tenants/new", "name", "Second", "timezone", "UTC", "once", word), "/t/second/connect")
+	b.shows("a long word", b.post("/tenants/new", "name", "Third", "timezone", "UTC", "once", strings.Repeat("w", 65)), http.StatusUnprocessableEntity, "open the page again")
 	b.shows("a mistake", b.post("/tenants/new", "name", "Other", "timezone", "Nowhere", "once", "w2"), http.StatusUnprocessableEntity, "IANA")
 	b.goes("and its correction", b.post("/tenants/new", "name", "Other", "timezone", "UTC", "once", "w2"), "/t/other/connect")
 }

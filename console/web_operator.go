@@ -192,7 +192,7 @@ func (w *web) doLeaveTenant(q *request) (outcome, error) {
 }
 
 func inviteFolkForm() ui.Form {
-	return ui.Form{Action: "/operator/people/invite", Submit: "Make a link", Inline: true, Once: newOnce(), Fields: []ui.Field{
+	return ui.Form{Action: "/operator/people/invite", Submit: "Make a link", Inline: true, Fields: []ui.Field{
 		{Name: "kind", Label: "Who opens it", Value: string(tenant.LinkFounder), Options: []ui.Option{
 			{Value: string(tenant.LinkFounder), Label: "signs up and makes tenants of his own"},
 			{Value: string(tenant.LinkOperator), Label: "becomes an operator"},
@@ -222,7 +222,7 @@ func (w *web) folksView(q *request, form ui.Form) (ui.View, error) {
 	for _, p := range items {
 		v.Rows = append(v.Rows, ui.FolkRow{
 			Email: p.Email, Name: p.Name, Operator: p.Operator, Founder: p.Founder, Since: p.CreatedAt,
-			Recover: ui.Button{Action: "/operator/people/recover", Label: "Link for a new password", Once: newOnce(), Hidden: []ui.Option{{Value: "email", Label: p.Email}}},
+			Recover: ui.Button{Action: "/operator/people/recover", Label: "Link for a new password", Hidden: []ui.Option{{Value: "email", Label: p.Email}}},
 			Unlink:  linked[p.ID],
 		})
 	}

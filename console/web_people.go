@@ -29,7 +29,7 @@ func (q *request) role() tenant.SeatRole {
 }
 
 func (q *request) inviteForm() ui.Form {
-	return ui.Form{Action: q.base() + "/people/invite", Submit: "Make a link", Inline: true, Once: newOnce(), Fields: []ui.Field{
+	return ui.Form{Action: q.base() + "/people/invite", Submit: "Make a link", Inline: true, Fields: []ui.Field{
 		{Name: "role", Label: "Role", Value: string(tenant.SeatDeveloper), Options: q.roleOptions(q.role() == tenant.SeatOwner)},
 	}}
 }

@@ -42,7 +42,7 @@ func (w *web) doRecoverByCode(q *request) (outcome, error) {
 }
 
 func (w *web) codesForm(q *request) ui.Form {
-	f := ui.Form{Action: "/account/recovery-codes", Submit: "Make ten codes", Once: newOnce()}
+	f := ui.Form{Action: "/account/recovery-codes", Submit: "Make ten codes"}
 	if w.asksAgain(q) {
 		f.Fields = append(f.Fields, ui.Field{Name: "password", ID: "-codes", Label: "Your password", Type: "password", Autocomplete: "current-password"})
 	}

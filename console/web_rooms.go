@@ -11,7 +11,7 @@ import (
 )
 
 func (q *request) newRoomForm() ui.Form {
-	return ui.Form{Action: q.base() + "/rooms", Submit: "Make the room", Once: newOnce(), Fields: []ui.Field{
+	return ui.Form{Action: q.base() + "/rooms", Submit: "Make the room", Fields: []ui.Field{
 		{Name: "id", Label: "Id", Autocomplete: "off", Hint: "Stands in subjects and stays for ever: a-z, 0-9, - and _."},
 		{Name: "title", Label: "Title", Optional: true, Autocomplete: "off"},
 		{Name: "kind", Label: "Who is in it", Value: "open", Options: []ui.Option{

@@ -1,12 +1,10 @@
 package console
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"parley/tenant"
 )
@@ -78,15 +76,16 @@ func (w *web) takeFlash(out http.ResponseWriter, q *request) string {
 	return string(said)
 }
 
-// onceField makes a form count once: its word is claimed like an Idempotency-Key, and a second
-// send leads to where the first one led.
+// onceField makes a form count once: its word and what was typed are claimed like an Idempotency-Key, and a
+// second send waits for the first, and leads to where that one led.
 const onceField = "once"
 
-func newOnce() string { return rand.Text() }
+// maxOnce is the longest word of a form, in bytes.
+const maxOnce = 64
 
 const (
 	saidBefore  = "That was done already."
-	shownBefore = "That was done already; what is shown once is not shown again."
+	shownBefore = "That was done already; what is shown once is not shown again. If you did not see it, make another and remove this one."
 )
 
 func (w *web) once(q *request, do func(*request) (outcome, error)) (outcome, error) {
@@ -94,15 +93,12 @@ func (w *web) once(q *request, do func(*request) (outcome, error)) (outcome, err
 	if word == "" || q.who == nil {
 		return do(q)
 	}
-	if len(word) > maxIdempotencyKey {
+	if len(word) > maxOnce {
 		return outcome{}, tenant.Errorf(tenant.CodeInvalid, "the form is not one of this page's; open the page again")
 	}
-	form := url.Values{}
-	for name, values := range q.PostForm {
-		form[name] = values
-	}
-	request := sha256.Sum256([]byte(q.URL.Path + "\n" + form.Encode()))
-	mine, before, err := w.c.answers.claim(q.Context(), q.actor().String(), "form "+word, request[:])
+	request := sha256.Sum256([]byte(q.URL.RequestURI() + "\n" + q.PostForm.Encode()))
+	key := "form " + base64.RawURLEncoding.EncodeToString(request[:])
+	mine, before, err := w.c.answers.await(q.Context(), q.actor().String(), key, request[:])
 	if err != nil {
 		return outcome{}, err
 	}

@@ -25,7 +25,7 @@ type offerForms struct {
 func (q *request) offerForms() offerForms {
 	path := q.base() + "/shares"
 	forms := offerForms{
-		room: ui.Form{Action: path, Submit: "Offer the room", Once: newOnce(), Fields: []ui.Field{
+		room: ui.Form{Action: path, Submit: "Offer the room", Fields: []ui.Field{
 			{Name: "room", Label: "Room", Value: q.URL.Query().Get("room"), Autocomplete: "off", Hint: "The id of a room of yours of the kind shared."},
 			guestField,
 			{Name: "post", Label: "Its users may", Options: yesNoPost},
@@ -38,7 +38,7 @@ func (q *request) offerForms() offerForms {
 			}},
 			untilField,
 		}},
-		service: ui.Form{Action: path, Submit: "Offer the service", Once: newOnce(), Fields: []ui.Field{
+		service: ui.Form{Action: path, Submit: "Offer the service", Fields: []ui.Field{
 			{Name: "service", Label: "Service", Autocomplete: "off", Hint: "The name on which your backends answer: helper, for svc.helper."},
 			guestField,
 			untilField,

@@ -14,7 +14,7 @@ import (
 type ctx = context.Context
 
 func (q *request) newUserForm() ui.Form {
-	return ui.Form{Action: q.base() + "/users", Submit: "Make the user", Once: newOnce(), Fields: []ui.Field{
+	return ui.Form{Action: q.base() + "/users", Submit: "Make the user", Fields: []ui.Field{
 		{Name: "id", Label: "Id", Autocomplete: "off", Hint: "The sender of their messages; stays for ever: a-z, 0-9, - and _."},
 		{Name: "name", Label: "Name", Optional: true, Autocomplete: "off"},
 		{Name: "external_id", Label: "Your own id of them", Optional: true, Autocomplete: "off", Hint: "A mail address or UUID, whatever your system calls them."},
@@ -82,10 +82,10 @@ func (q *request) userForms(u tenant.User) userForms {
 		revoke: ui.Form{Action: path + "/revoke", Submit: "Throw out", Danger: true, Fields: []ui.Field{
 			{Name: "reason", Label: "Reason", Optional: true, Autocomplete: "off", Hint: "He sees it, and it stands in the audit trail."},
 		}},
-		token: ui.Form{Action: path + "/token", Submit: "Make a token", Once: newOnce(), Fields: []ui.Field{
+		token: ui.Form{Action: path + "/token", Submit: "Make a token", Fields: []ui.Field{
 			{Name: "ttl", Label: "Good for", Value: "1h", Options: []ui.Option{{Value: "10m", Label: "10 minutes"}, {Value: "1h", Label: "an hour"}, {Value: "8h", Label: "8 hours"}, {Value: "24h", Label: "a day"}}},
 		}},
-		creds: ui.Form{Action: path + "/creds", Submit: "Make a file", Once: newOnce()},
+		creds: ui.Form{Action: path + "/creds", Submit: "Make a file"},
 		edit: ui.Form{Action: path + "/edit", Submit: "Save", Fields: []ui.Field{
 			{Name: "name", Label: "Name", Value: u.Name, Optional: true, Autocomplete: "off"},
 			{Name: "external_id", Label: "Your own id of them", Value: u.ExternalID, Optional: true, Autocomplete: "off"},

@@ -196,6 +196,7 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// Whoever may do a step does it once, however often his form is sent: by a double click, or later.
 func TestWalkOfWhoMay(t *testing.T) {
 	t.Parallel()
 	for path, s := range steps {
@@ -203,7 +204,8 @@ func TestWalkOfWhoMay(t *testing.T) {
 			t.Parallel()
 			w := newTown(t)
 			before := w.changes()
-			got := w.who[string(s.least)].post(w.path.Replace(path), s.fields...)
+			by, body := w.who[string(s.least)], s.body()
+			got := by.send(http.MethodPost, w.path.Replace(path), body)
 			want := s.status
 			if want == 0 {
 				want = http.StatusSeeOther
@@ -211,8 +213,20 @@ func TestWalkOfWhoMay(t *testing.T) {
 			if got.status != want {
 				t.Errorf("%s as %s: got %d, want %d\n%s", path, s.least, got.status, want, got.body)
 			}
-			if w.changes() == before {
+			once := w.changes()
+			if once == before {
 				t.Errorf("%s as %s: got no change, want one", path, s.least)
+			}
+			if _, often := noOnce[path]; often {
+				return
+			}
+			for _, got := range by.clicks(2, w.path.Replace(path), body) {
+				if got.status >= http.StatusInternalServerError || strings.Contains(got.body, idempotencyHeader) {
+					t.Errorf("%s again: got %d %s", path, got.status, complaints(got.body))
+				}
+			}
+			if again := w.changes(); again != once {
+				t.Errorf("%s again: got %d changes, want none", path, again-once)
 			}
 		})
 	}

@@ -4,6 +4,7 @@
 package ui
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -83,12 +84,11 @@ func (f Field) Key() string { return f.Name + f.ID }
 // An Option is one choice of a Field.
 type Option struct{ Value, Label string }
 
-// A Form is posted to Action. Once is a word that makes it count once, however often it is sent.
+// A Form is posted to Action. It counts once, however often it is sent from one page.
 type Form struct {
 	Action    string
 	Submit    string
 	Error     string // what is wrong with none of its fields
-	Once      string
 	Challenge string // where the script of passkeys gets what to ask an authenticator, whose answer goes along
 	Danger    bool
 	Inline    bool
@@ -119,7 +119,6 @@ func (f *Form) Wrong(name, why string) bool {
 // A Button is a form without fields: it does one thing.
 type Button struct {
 	Action, Label string
-	Once          string
 	Danger        bool
 	Hidden        []Option
 }
@@ -217,6 +216,7 @@ func Render(w io.Writer, v View) error {
 
 var functions = template.FuncMap{
 	"static": func(name string) string { return assets[name] },
+	"once":   rand.Text,
 	"num":    groupedInt,
 	"entry":  func(area, name, url, label string) entry { return entry{URL: url, Label: label, Current: area == name} },
 	"bytes":  ByteSize,

@@ -17,14 +17,14 @@ var frame = Page{
 	Tenant: &Place{ID: "acme", Name: hostile, Role: "owner", Suspended: true}, Visit: &Visit{Reason: hostile, Until: noon},
 }
 
-var form = Form{Action: "/x", Submit: hostile, Error: hostile, Once: "w", Challenge: "/c", Hidden: []Option{{"a", hostile}}, Fields: []Field{
+var form = Form{Action: "/x", Submit: hostile, Error: hostile, Challenge: "/c", Hidden: []Option{{"a", hostile}}, Fields: []Field{
 	{Name: "a", Label: hostile, Value: hostile, Error: hostile, Hint: hostile, Autocomplete: "off"},
 	{Name: "b", Label: "B", Value: hostile, Options: []Option{{hostile, hostile}, {"2", "two"}}},
 	{Name: "c", Label: "C", Type: "textarea", Value: hostile, Optional: true},
 	{Name: "d", Label: "D", Secret: true},
 }}
 
-var button = Button{Action: "/x", Label: hostile, Once: "w", Danger: true, Hidden: []Option{{"a", hostile}}}
+var button = Button{Action: "/x", Label: hostile, Danger: true, Hidden: []Option{{"a", hostile}}}
 
 // samples has each view filled, with what a hostile person would write.
 var samples = []View{
