@@ -42,7 +42,7 @@ func (c *console) getHealth(ctx context.Context, _ *struct{}) (*checkup, error) 
 	}
 	out := &checkup{}
 	out.Body.OK = true
-	backlog := sync.OnceValues(func() (tenant.Backlog, error) { // two checks read it
+	backlog := sync.OnceValues(func() (tenant.Backlog, error) { // three checks read it
 		within, cancel := context.WithTimeout(ctx, checkupBound)
 		defer cancel()
 		return c.service.Backlog(within, actor)
@@ -51,7 +51,7 @@ func (c *console) getHealth(ctx context.Context, _ *struct{}) (*checkup, error) 
 		name string
 		look func(context.Context) tenant.Check
 	}{
-		{"postgres", c.checkDatabase},
+		{"postgres", func(ctx context.Context) tenant.Check { return c.checkDatabase(ctx, backlog) }},
 		{"servers", c.checkServers},
 		{"accounts", func(ctx context.Context) tenant.Check { return c.checkAccounts(ctx, backlog) }},
 		{"projector", c.checkProjector},
@@ -84,10 +84,14 @@ func (c *console) unknown(ctx context.Context, remedy string, err error) tenant.
 	return fault(remedy, "%s", e.Message)
 }
 
-func (c *console) checkDatabase(ctx context.Context) tenant.Check {
+func (c *console) checkDatabase(ctx context.Context, backlog func() (tenant.Backlog, error)) tenant.Check {
 	began := time.Now()
 	if err := c.answers.db.Ping(ctx); err != nil {
 		return fault(askDatabase, "the database does not answer")
+	}
+	if b, err := backlog(); err == nil && b.Forgotten > 0 {
+		return fault("Look through the audit trails for entries that end in .again, and for what else changed after the backup: members, bans, roles and settings are as they were then.",
+			"it was restored at %s to a time before %d revocations and restorations; who was revoked is again, and all people have to log in", b.Found.Format(time.RFC3339), b.Forgotten)
 	}
 	return good("answers in %.1f ms", float64(time.Since(began).Microseconds())/1000)
 }

@@ -61,4 +61,8 @@ type Backlog struct {
 	Behind   []string // accounts whose claims some server lacks for a while already, by tenant or name
 	Failing  []string // jobs that failed: kind and the last failure; the first few
 	Failed   int64    // all of those
+	// Forgotten are the revocations that were carried out again within a week, since the database had been restored to
+	// a time before them; Found is when.
+	Forgotten int64
+	Found     time.Time
 }

@@ -151,7 +151,7 @@ func (a *app) start(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		a.startDatabase, a.openKeys, a.startStore, a.startNATS, a.startAccounts, a.startRoles, a.startJobs,
+		a.startDatabase, a.openKeys, a.startStore, a.startJournal, a.startNATS, a.startAccounts, a.startRoles, a.startJobs,
 	} {
 		if err := step(ctx); err != nil {
 			return err
