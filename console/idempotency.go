@@ -53,6 +53,7 @@ func (c *console) once(ctx huma.Context, next func(huma.Context)) {
 		replay(ctx, *kept)
 	}
 }
+
 func (c *console) runClaimed(ctx huma.Context, mine claim, next func(huma.Context)) {
 	a := &recorder{wrapped: ctx, header: http.Header{}}
 	release := func(after context.Context) error { return c.answers.release(after, mine) }

@@ -123,6 +123,7 @@ func only(s tenant.Scope) string {
 	return map[tenant.Scope]string{tenant.ScopeRead: keyRead, tenant.ScopeChat: keyChat, tenant.ScopeModerate: keyAdmin, tenant.ScopeAdmin: keyAdmin}[s]
 }
 
+// CON-10, ISO-21: every route with every key that is not to open it, beside those that are.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	ops := operations(newHarness(t, nil).c.api)
@@ -229,6 +230,7 @@ func tryThings(t *testing.T, op *huma.Operation, r rule, refused func(string, st
 	}
 }
 
+// CON-11
 func TestSecurityHeadersOnEveryAnswer(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, nil)

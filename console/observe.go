@@ -33,6 +33,9 @@ func (c *console) observe(w http.ResponseWriter, r *http.Request, headers func(h
 	out := &response{ResponseWriter: w}
 	secureHeaders(out.Header(), call.id)
 	headers(out.Header())
+	if len(r.TransferEncoding) > 0 { // what a proxy may have taken for a part of this request is not read as the next one
+		out.Header().Set("Connection", "close")
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			c.recovered(out, call, p)

@@ -36,6 +36,7 @@ func TestFromTheFirstLinkToATenant(t *testing.T) {
 	}
 }
 
+// CON-06, CON-07
 func TestLoginIsUniformAndThrottled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, tenant.SignUpOpen)
@@ -69,6 +70,7 @@ func TestLoginIsUniformAndThrottled(t *testing.T) {
 	}
 }
 
+// CON-02: a session ends with a new login, and with its logout.
 func TestLoginRenewsTheSessionAndLogoutEndsIt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, tenant.SignUpOpen)
@@ -145,33 +147,13 @@ func TestEveryRouteLeadsBackFromTheLogin(t *testing.T) {
 	}
 }
 
-func TestFormsOfOtherSitesAreRefused(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, tenant.SignUpOpen)
-	b := s.owner("acme")
-	for name, headers := range map[string][]string{
-		"another origin":         {"Origin", "https://evil.example"},
-		"no origin":              {"Origin", ""},
-		"null":                   {"Origin", "null"},
-		"cross-site":             {"Sec-Fetch-Site", "cross-site"},
-		"same-site, other host":  {"Sec-Fetch-Site", "same-site"},
-		"plain text from abroad": {"Origin", "https://evil.example", "Content-Type", "text/plain"},
-	} {
-		got := b.send(http.MethodPost, "/tenants/new", "name=Two&id=two&timezone=UTC", headers...)
-		b.shows(name, got, http.StatusForbidden, "another site")
-	}
-	if n := s.count("SELECT count(*) FROM tenants"); n != 1 {
-		t.Errorf("got %d tenants, want the one from before", n)
-	}
-	b.goes("from the console itself", b.post("/tenants/new", "name", "Two"), "/t/two/connect")
-}
-
 func (s *site) count(sql string) (n int) {
 	s.t.Helper()
 	s.must(s.pool.QueryRow(s.t.Context(), sql).Scan(&n))
 	return n
 }
 
+// CON-11
 func TestHeadersAreOnEveryAnswer(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, tenant.SignUpOpen)
@@ -192,6 +174,7 @@ func TestHeadersAreOnEveryAnswer(t *testing.T) {
 	}
 }
 
+// CON-03
 func TestCookies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, tenant.SignUpOpen)

@@ -8,6 +8,7 @@ import (
 	"parley/tenant"
 )
 
+// CON-18
 func TestAnOperatorEntersATenantAndItsPeopleSeeIt(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)

@@ -62,6 +62,7 @@ func TestARecoveryCodeSetsAPasswordOnce(t *testing.T) {
 	}
 }
 
+// CON-08
 func TestRecoveryIsUniformAndThrottled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, tenant.SignUpOpen)

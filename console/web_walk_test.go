@@ -138,6 +138,7 @@ func (w *town) send(r route, who string) reply {
 	return w.who[who].post(path, steps[r.path].fields...)
 }
 
+// CON-04: every route as everybody who is not to see it; what is somebody else's does not exist.
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
