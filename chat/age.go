@@ -190,6 +190,9 @@ func (p *projector) trimSome(ctx context.Context, r *removal) (n int, err error)
 	if _, _, err = p.gather(ctx, tx, l, nil, false); err != nil {
 		return 0, err
 	}
+	if _, err = tx.Exec(ctx, sqlPlanAnew); err != nil {
+		return 0, err
+	}
 	first := r.state.FirstSeq
 	if r.taken < 0 {
 		if err = tx.QueryRow(ctx, sqlTaken, r.tenant.ID, r.class, first).Scan(&r.taken); err != nil {

@@ -195,14 +195,18 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 		q.Queue(sqlInsertMembers, l.tenant, pks, users, ats)
 	}
 	if len(d.rows) > 0 {
-		q.Queue(sqlPlanOnce)
+		if f.anew {
+			q.Queue(sqlPlanOnce)
+		}
 		d.writeMessages(q)
 		d.writeWords(q, l.tenant)
 		d.writeHeads(q, f)
 		d.writePosters(q, l.tenant, f)
-		q.Queue(sqlPlanAnew)
-		f.writeTargets(q, l)
-		d.writeAnew(q)
+		if len(f.targets) > 0 || slices.ContainsFunc(d.rows, func(r row) bool { return r.again }) {
+			q.Queue(sqlPlanAnew)
+			f.writeTargets(q, l)
+			d.writeAnew(q)
+		}
 	}
 	if len(d.refused) > 0 {
 		var seqs []uint64

@@ -163,7 +163,9 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	if look {
 		q.Queue(sqlSeen, l.tenant, a.seenRooms, a.seenBy, a.seenIDs).Query(f.scanSeen)
 	}
-	q.Queue(sqlPlanAnew)
+	if f.anew = subject.IsSharedStream(l.stream) || len(a.targetSeqs) > 0; f.anew {
+		q.Queue(sqlPlanAnew)
+	}
 	if subject.IsSharedStream(l.stream) {
 		f.queueStandings(&q, l, batch)
 	}

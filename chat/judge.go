@@ -62,6 +62,7 @@ type facts struct {
 	mutes    map[pair]mute     // without a room: in all
 	seen     map[onceKey]bool  // messages that are there already
 	targets  map[targetKey]*target
+	anew     bool // the transaction plans each statement anew
 	restraints
 }
 

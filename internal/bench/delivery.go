@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 
 	"parley/tenant/subject"
@@ -34,6 +36,11 @@ func delivery(ctx context.Context, b *bench) error {
 	ours, err := gather(most, b.parley.NATS, func(i int) nats.Option { return nats.Token(b.account.tokens[i]) })
 	defer ours.close()
 	if err != nil {
+		return err
+	}
+	if err := makeStream(ctx, b.plain.NATS, jetstream.StreamConfig{
+		Name: "again", Subjects: []string{republished + ">"}, RePublish: &jetstream.RePublish{Source: republished + ">", Destination: "live.>"},
+	}); err != nil {
 		return err
 	}
 	var groups [][]result
@@ -66,7 +73,7 @@ func (b *bench) crowds() ([]crowdSize, error) {
 	all := []crowdSize{
 		{100, []load{{1, b.count(200)}, {16, b.count(500)}}},
 		{1000, []load{{1, b.count(30)}, {16, b.count(100)}}},
-		{5000, []load{{1, b.count(10)}, {16, b.count(40)}}},
+		{5000, []load{{1, 5}, {16, 16}}},
 	}
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
@@ -86,7 +93,7 @@ type load struct{ inFlight, n int }
 
 func (b *bench) deliver(ctx context.Context, raw, ours *crowd, l load) ([]result, error) {
 	name := fmt.Sprintf("%d subscribers, %d in flight, ", ours.size, l.inFlight)
-	return interleave(ctx, b.rounds(), []variant{
+	variants := []variant{
 		{name + "core NATS", b.plain, l.n * raw.size, func(ctx context.Context) (outcome, error) {
 			return raw.hear(ctx, l, raw.publish)
 		}},
@@ -94,8 +101,20 @@ func (b *bench) deliver(ctx context.Context, raw, ours *crowd, l load) ([]result
 			o, err := ours.hear(ctx, l, ours.post)
 			return o, errors.Join(err, ours.acknowledged(ctx, l.n), b.api.projected(ctx, tenantID+"/rooms/"+roomID))
 		}},
-	})
+	}
+	if raw.size == partsOf && l.inFlight == 1 {
+		variants = append(variants, variant{name + "core NATS, headers as long as Parley's", b.plain, l.n * raw.size, func(ctx context.Context) (outcome, error) {
+			return raw.hear(ctx, l, raw.publishHeaders)
+		}}, variant{name + "raw stream that republishes", b.plain, l.n * raw.size, func(ctx context.Context) (outcome, error) {
+			o, err := raw.hear(ctx, l, raw.postAgain)
+			return o, errors.Join(err, raw.acknowledged(ctx, l.n))
+		}})
+	}
+	return interleave(ctx, b.rounds(), variants)
 }
+
+// partsOf is the size at which what a delivery's cost is made of is measured too.
+const partsOf = 1000
 
 // crowd is a sender and subscribers of one room.
 type crowd struct {
@@ -175,9 +194,33 @@ func (c *crowd) hear(ctx context.Context, l load, send func() error) (o outcome,
 // publish publishes without an acknowledgement: core NATS has none.
 func (c *crowd) publish() error { return c.conns[0].Publish(room(userID(0)).Live(), body) }
 
+// publishHeaders publishes with headers like those that a republished message has.
+func (c *crowd) publishHeaders() error {
+	m := nats.NewMsg(room(userID(0)).Live())
+	m.Data = body
+	account := strings.Repeat("A", 56)
+	for key, value := range map[string]string{
+		nats.MsgIdHdr: rand.Text(), "Nats-Stream": "std-" + account, "Nats-Subject": room(userID(0)).Stored(account),
+		"Nats-Sequence": "1795765530940020", "Nats-Time-Stamp": "2026-11-27T07:50:50.723000000Z", "Nats-Last-Sequence": "1795765530940019",
+	} {
+		m.Header.Set(key, value)
+	}
+	return c.conns[0].PublishMsg(m)
+}
+
+// republished is the prefix of subjects whose stream republishes on live.
+const republished = "again."
+
+// postAgain posts into a stream of the bare server that republishes.
+func (c *crowd) postAgain() error {
+	return c.postOn(republished + strings.TrimPrefix(room(userID(0)).Live(), "live."))
+}
+
 // post posts as users do; acknowledged looks at the answers.
-func (c *crowd) post() error {
-	m := nats.NewMsg(room(userID(0)).Chat())
+func (c *crowd) post() error { return c.postOn(room(userID(0)).Chat()) }
+
+func (c *crowd) postOn(subject string) error {
+	m := nats.NewMsg(subject)
 	m.Data, m.Reply = body, c.inbox
 	m.Header.Set("Nats-Msg-Id", rand.Text())
 	return c.conns[0].PublishMsg(m)

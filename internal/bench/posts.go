@@ -21,7 +21,7 @@ var body = fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("x", 128-len(`{"text":
 
 // posts measures acknowledged posts into one room, against posts into a stream of a bare server.
 func posts(ctx context.Context, b *bench) error {
-	if err := makeStream(ctx, b.plain.NATS); err != nil {
+	if err := makeStream(ctx, b.plain.NATS, jetstream.StreamConfig{Name: "raw", Subjects: []string{subject.ChatAll}}); err != nil {
 		return err
 	}
 	var groups [][]result
@@ -74,8 +74,8 @@ func (b *bench) posts(ctx context.Context, senders, n int) ([]result, error) {
 	})
 }
 
-// makeStream makes a stream like those of a tenant, without the republishing.
-func makeStream(ctx context.Context, url string) error {
+// makeStream makes a stream with the settings of a tenant's.
+func makeStream(ctx context.Context, url string, c jetstream.StreamConfig) error {
 	nc, err := dial(url, userID(0), nats.UserInfo(bareUser, barePassword))
 	if err != nil {
 		return err
@@ -85,10 +85,9 @@ func makeStream(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
-		Name: "raw", Subjects: []string{subject.ChatAll}, Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld,
-		MaxAge: 90 * 24 * time.Hour, MaxBytes: 1 << 32, MaxMsgSize: 65 << 10, Duplicates: 2 * time.Minute, AllowDirect: true,
-	})
+	c.Storage, c.Discard, c.MaxAge, c.MaxBytes = jetstream.FileStorage, jetstream.DiscardOld, 90*24*time.Hour, 1<<32
+	c.MaxMsgSize, c.Duplicates, c.AllowDirect = 65<<10, 2*time.Minute, true
+	_, err = js.CreateStream(ctx, c)
 	return err
 }
 
