@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"net/http"
 	"strings"
 	"time"
 
@@ -66,26 +67,32 @@ func (c *console) bound(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithContext(ctx, base))
 }
 
-// authenticate finds out who asks: 401 for whoever has no valid key.
+// A visitor finds the actor of a session of the console, for a call in no tenant or in one. Whoever is not
+// logged in is unauthorized; a write that another site sends is forbidden.
+type visitor func(r *http.Request, write, inTenant bool) (tenant.Actor, error)
+
+// authenticate finds out who asks: 401 for whoever has no valid key or session. A session counts where
+// there is no key alone, so that none stands in for a bad one.
 func (c *console) authenticate(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	call := callOf(ctx.Context())
-	key, ok := bearer(r.Header.Values("Authorization"))
-	if !ok {
-		fail(ctx, tenant.Errorf(tenant.CodeUnauthorized, "send the operator's token or an API key as Authorization: Bearer"))
-		return
-	}
-	if c.isOperator(key) {
+	headers := r.Header.Values("Authorization")
+	key, ok := bearer(headers)
+	var err error
+	switch {
+	case len(headers) == 0 && c.visitor != nil:
+		call.actor, err = c.visitor(r, isWrite(ctx), ctx.Param("tenant") != "")
+	case !ok:
+		err = tenant.Errorf(tenant.CodeUnauthorized, "send the operator's token or an API key as Authorization: Bearer")
+	case c.isOperator(key):
 		call.actor, call.operator = tenant.Operator(), true
-		next(ctx)
-		return
+	default:
+		call.actor, err = c.service.Authenticate(ctx.Context(), key)
 	}
-	actor, err := c.service.Authenticate(ctx.Context(), key)
 	if err != nil {
 		fail(ctx, err)
 		return
 	}
-	call.actor = actor
 	next(ctx)
 }
 

@@ -76,6 +76,7 @@ type console struct {
 	metrics  *metrics
 	api      huma.API
 	mux      *http.ServeMux
+	visitor  visitor // nil: there are no pages to log in on
 }
 
 // New returns the handler of the API under /v1 and of the web console elsewhere. It has no
@@ -89,13 +90,18 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	return beside(api, pages), nil
+}
+
+// beside serves the API under /v1, and the pages elsewhere.
+func beside(api *console, pages *web) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, v1+"/") {
 			api.ServeHTTP(w, r)
 			return
 		}
 		pages.ServeHTTP(w, r)
-	}), nil
+	})
 }
 
 func newConsole(cfg Config) (*console, error) {

@@ -87,8 +87,8 @@ func (op documented) check(t *testing.T, method, path string) {
 	if op.OperationID == "" || op.Summary == "" || len(op.Tags) != 1 || op.Tags[0] == "" {
 		t.Errorf("%s %s: got id %q, summary %q, tags %v, want all", method, path, op.OperationID, op.Summary, op.Tags)
 	}
-	if len(op.Security) != 1 || op.Security[0]["bearer"] == nil {
-		t.Errorf("%s %s: got the security %v, want bearer", method, path, op.Security)
+	if len(op.Security) != 2 || op.Security[0]["bearer"] == nil || op.Security[1]["session"] == nil {
+		t.Errorf("%s %s: got the security %v, want bearer or session", method, path, op.Security)
 	}
 	params := map[string]bool{}
 	for _, p := range op.Parameters {

@@ -119,8 +119,11 @@ func apiConfig() huma.Config {
 					"as is another content type than application/json.",
 			},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
-				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer", Description: "The operator's token or an API key"}},
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"bearer":  {Type: "http", Scheme: "bearer", Description: "The operator's token or an API key"},
+					"session": {Type: "apiKey", In: "cookie", Name: hostPrefix + sessionCookie, Description: "The console's session, from its own pages"},
+				},
 			},
 		},
 		Formats:                      map[string]huma.Format{jsonType: jsonFormat()},
@@ -210,7 +213,7 @@ func operation(id, method, path, summary string, opts []option) huma.Operation {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary,
 		Tags:     []string{tag(path)},
-		Security: []map[string][]string{{"bearer": {}}},
+		Security: []map[string][]string{{"bearer": {}}, {"session": {}}},
 		Errors:   []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
 		// The body is read and bounded before huma gets it; its deadline for
 		// bodies would cancel requests that run longer.

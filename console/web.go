@@ -71,6 +71,7 @@ func newWeb(c *console, conf WebConfig) (*web, error) {
 	if w.provider, err = w.newProvider(conf.SSO); err != nil {
 		return nil, fmt.Errorf("console: WebConfig.SSO: %w", err)
 	}
+	c.visitor = w.visitor
 	w.routes = w.table()
 	for _, r := range w.routes {
 		w.mux.Handle(r.method+" "+r.path, w.handler(r))

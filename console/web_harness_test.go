@@ -111,7 +111,7 @@ func newSiteWith(t testing.TB, policy tenant.SignUp, host string, sso *SSOConfig
 	s.must(err)
 	s.web, err = newWeb(api, WebConfig{People: s.people, PublicURL: s.url, NATSURL: "nats://127.0.0.1:4222", WSURL: "ws://127.0.0.1:8443", SSO: sso})
 	s.must(err)
-	srv.Config = NewServer(s.web, slog.New(slog.DiscardHandler))
+	srv.Config = NewServer(beside(api, s.web), slog.New(slog.DiscardHandler))
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return s

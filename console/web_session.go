@@ -55,6 +55,27 @@ func (w *web) session(r *http.Request) (*tenant.Principal, error) {
 	return &p, nil
 }
 
+// visitor is who calls the API from the console's own pages: a person with his seats, and an operator where
+// the call is in no tenant.
+func (w *web) visitor(r *http.Request, write, inTenant bool) (tenant.Actor, error) {
+	p, err := w.session(r)
+	if err != nil {
+		return tenant.Actor{}, err
+	}
+	if p == nil || w.open {
+		return tenant.Actor{}, tenant.Errorf(tenant.CodeUnauthorized, "send the operator's token or an API key as Authorization: Bearer, or log in to the console")
+	}
+	if write {
+		if err := w.sameOrigin(r); err != nil {
+			return tenant.Actor{}, err
+		}
+	}
+	if p.Profile.Operator && !inTenant {
+		return p.Operator()
+	}
+	return p.Actor(), nil
+}
+
 // A flash is what the page behind a redirect says was done. It waits in a cookie for a minute.
 func (w *web) flashCookie(said string) *http.Cookie {
 	return w.cookie(flashCookie, base64.RawURLEncoding.EncodeToString([]byte(said)), 60)
