@@ -54,7 +54,7 @@ type Client struct {
 
 // Stats count what a client did not show.
 type Stats struct {
-	Junk       uint64 // what arrived on live, notice or signal subjects and was not believed
+	Junk       uint64 // what arrived on live, notice or signal subjects, or as a question, and was not believed
 	Doubles    uint64 // messages that came by history and live, or twice
 	Reconnects uint64 // attempts that reached a server
 }

@@ -306,6 +306,11 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 		raw, err := u.Service(ctx, s.text("name"), []byte(s.text("body")))
 		return map[string]any{"text": string(raw)}, err
 	},
+	"answer": func(_ context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
+		return nil, u.Answer(context.Background(), s.text("name"), nil, func(_ context.Context, q client.Question) []byte {
+			return fmt.Appendf(nil, "own %s %s", q.User, q.Body)
+		})
+	},
 	"whoami": func(ctx context.Context, _ *caseRun, u *caseUser, _ step) (any, error) { return u.WhoAmI(ctx) },
 	"rooms": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
 		all, err := u.Rooms(ctx, s.text("query"))

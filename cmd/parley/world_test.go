@@ -359,7 +359,7 @@ func (w *world) publish(q worldStep) error {
 	if err != nil {
 		return err
 	}
-	m := &nats.Msg{Subject: q.Subject, Reply: q.Reply, Data: q.Body, Header: nats.Header{}}
+	m := &nats.Msg{Subject: strings.ReplaceAll(q.Subject, "{tenant}", w.tenant), Reply: q.Reply, Data: q.Body, Header: nats.Header{}}
 	for k, v := range q.Headers {
 		m.Header[k] = []string{v}
 	}

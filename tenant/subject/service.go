@@ -1,6 +1,10 @@
 package subject
 
-import "parley/tenant"
+import (
+	"strings"
+
+	"parley/tenant"
+)
 
 // A service is a backend's, which answers requests on svc.<name>.<from>.<user>: from is the tenant for its own
 // users, and the id of the share for those of another tenant. That id is known to no user, so that none can
@@ -12,8 +16,25 @@ const (
 	ServicesExport = "svc.*.*.*"
 	// AllAnswers matches where a backend answers requests of other tenants: the server makes these
 	// subjects, one for each request, and lets no client name one as its reply.
-	AllAnswers = "_R_.>"
+	AllAnswers = serversOwn + ">"
+
+	serversOwn = "_R_."
 )
+
+// Questions is what the backend of a service hears.
+func Questions(service string) string { return "svc." + service + "." + Any + "." + Any }
+
+// ParseQuestion tells who asks a service on a subject, and from where.
+func ParseQuestion(service, subject string) (from, user string, ok bool) {
+	t := strings.Split(subject, ".")
+	if len(t) != 4 || t[0] != "svc" || t[1] != service {
+		return "", "", false
+	}
+	return t[2], t[3], true
+}
+
+// ServersAnswer reports whether a server made a reply subject.
+func ServersAnswer(reply string) bool { return strings.HasPrefix(reply, serversOwn) }
 
 // Ask is where a user asks a service of his tenant's, or <name>@<host> of another's.
 func Ask(service string, t tenant.TenantID, u tenant.UserID) string {

@@ -21,13 +21,14 @@ import type {
   Unread,
 } from "./operations.js";
 import type { Options } from "./options.js";
+import { type Answer, parseQuestion, type Question } from "./question.js";
 import { type Ack, type Draft, newId, Poster, send } from "./post.js";
 import { parseSignal, type Signal } from "./signal.js";
 import * as subject from "./subject.js";
 
 /** What a client did not show, and how often it came back. */
 export interface Stats {
-  /** What arrived on live, notice or signal subjects and was not believed. */
+  /** What arrived on live, notice or signal subjects, or as a question, and was not believed. */
   junk: number;
   /** Messages that came by history and live, or twice. */
   doubles: number;
@@ -132,6 +133,32 @@ export class Client {
   async service(name: string, body: string | Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
     this.#me ??= await this.whoami();
     return this.#link.ask(name, this.#me.tenant, body, signal);
+  }
+
+  /**
+   * Answers what users ask the service of that name, whose credentials the client has, until the function that it
+   * resolves to is called. shares are the ids of the shares by which other tenants ask. Clients that answer for one
+   * service share the questions. What cannot be believed is counted as junk and not answered: everybody may ask for an
+   * answer to be sent where he may not speak himself, so that a question counts only where its answer goes to an
+   * inbox of the user who asks, or where a server has made its subject.
+   */
+  async answer(name: string, handle: (q: Question) => Answer | Promise<Answer>, shares: string[] = []): Promise<() => void> {
+    this.#me ??= await this.whoami();
+    const own = this.#me.tenant;
+    const sub = this.#link.nc.subscribe(subject.questions(name), {
+      queue: `parley-${name}`,
+      callback: (err, m) => {
+        const q = err ? undefined : parseQuestion(m, name, own, shares);
+        if (q) {
+          // What throws is the service's own fault: who asked gets no answer in time.
+          void Promise.resolve(handle(q)).then((a) => m.respond(a)).catch(() => {});
+        } else if (!err) {
+          this.#link.junk++;
+        }
+      },
+    });
+    await this.#link.nc.flush();
+    return () => sub.unsubscribe();
   }
 
   /** The user's rooms; with a query (part of an id or title) those that match, also open ones that he could join. */

@@ -104,6 +104,13 @@ export function service(name: string, tenant: string, user: string): string {
   }
   return `svc.${name}.${tenant}.${user}`;
 }
+/** What the backend of a service hears. */
+export function questions(name: string): string {
+  if (!validId(name)) {
+    throw new ParleyError("invalid", `${JSON.stringify(name)} names no service`);
+  }
+  return `svc.${name}.*.*`;
+}
 export const notices = (user: string) => `live.user.${user}.*`;
 export const inbox = (user: string) => `_INBOX.${user}`;
 

@@ -23,5 +23,6 @@ export type {
 } from "./operations.js";
 export type { Options } from "./options.js";
 export { type Ack, type Draft, newId } from "./post.js";
+export type { Answer, Question } from "./question.js";
 export type { Signal } from "./signal.js";
 export { type Class, directId, type Kind, System, validId, validRoomId } from "./subject.js";

@@ -177,6 +177,10 @@ class Run {
 
     call: (s) => this.#user(s).client.call(s.op, s.request),
     service: async (s) => ({ text: new TextDecoder().decode(await this.#user(s).client.service(s.name, s.body)) }),
+    answer: async (s) => {
+      const text = (b: Uint8Array) => new TextDecoder().decode(b);
+      await this.#user(s).client.answer(s.name, (q) => `own ${q.user} ${text(q.body)}`);
+    },
     whoami: (s) => this.#user(s).client.whoami(),
     rooms: async (s) => {
       const u = this.#user(s);
