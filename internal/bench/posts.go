@@ -35,6 +35,33 @@ func posts(ctx context.Context, b *bench) error {
 	fmt.Fprintf(b.out, "\n## Posts with acknowledgement\n\n%d bytes with a message id, one in flight for each sender; %d rounds. "+
 		"Parley's CPU includes bringing them into the database.\n", len(body), b.rounds())
 	tell(b.out, "post", groups...)
+	return b.sustained(ctx)
+}
+
+// sustainedPosts are enough for a projector that is slower than the senders to fall behind.
+const sustainedPosts = 20_000
+
+// sustained measures whether the projector keeps up.
+func (b *bench) sustained(ctx context.Context) error {
+	const senders = 16
+	conns, err := dialAll(senders, b.parley.NATS, func(i int) nats.Option { return nats.Token(b.account.tokens[i]) })
+	defer closeAll(conns)
+	if err != nil {
+		return err
+	}
+	each := b.count(sustainedPosts) / senders
+	o, err := postAll(conns, each, posting(ctx, conns, room))
+	if err != nil {
+		return err
+	}
+	acknowledged := time.Now()
+	if err := b.api.projected(ctx, tenantID+"/rooms/"+roomID); err != nil {
+		return err
+	}
+	behind := time.Since(acknowledged)
+	n := float64(each * senders)
+	fmt.Fprintf(b.out, "%d senders, %.0f posts: %.0f a second acknowledged, %.0f a second readable; the last %s after its acknowledgement.\n",
+		senders, n, n/o.wall.Seconds(), n/(o.wall+behind).Seconds(), millis(behind))
 	return nil
 }
 
