@@ -38,6 +38,13 @@ func (f *fake) Mutes(_ context.Context, a tenant.Actor, t tenant.TenantID, r ten
 	return nil, first(f.may(a, tenant.ScopeRead, t), hasRoom(r))
 }
 
-func (f *fake) Reports(_ context.Context, a tenant.Actor, t tenant.TenantID, _ tenant.Page) ([]tenant.Report, error) {
+func (f *fake) Reports(_ context.Context, a tenant.Actor, t tenant.TenantID, _ tenant.ReportState, _ tenant.Page) ([]tenant.Report, error) {
 	return nil, f.may(a, tenant.ScopeRead, t)
+}
+
+func (f *fake) CloseReport(ctx context.Context, a tenant.Actor, t tenant.TenantID, id int64, outcome tenant.Outcome, note string) (tenant.Report, error) {
+	if err := f.may(a, tenant.ScopeModerate, t); err != nil {
+		return tenant.Report{}, err
+	}
+	return tenant.Report{ID: id, Closed: &tenant.Closing{Outcome: outcome, Note: note, Tenant: t}}, f.did(ctx, "close-report")
 }

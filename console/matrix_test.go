@@ -62,6 +62,7 @@ var matrix = map[string]rule{
 	"unmute-member":         {tenant.ScopeModerate, "", 204, ""},
 	"list-mutes":            {tenant.ScopeRead, "", 200, `{"mutes":[],"more":false}`},
 	"list-reports":          {tenant.ScopeRead, "", 200, `{"reports":[],"more":false}`},
+	"close-report":          {tenant.ScopeModerate, `{"outcome":"acted","note":"warned"}`, 200, `"closed":{"outcome":"acted","note":"warned"`},
 	"list-messages":         {tenant.ScopeRead, "", 200, `{"messages":[{"seq":1`},
 	"search-messages":       {tenant.ScopeRead, "", 200, `{"messages":[{"room":"lobby","seq":1,`},
 	"post-message":          {tenant.ScopeChat, `{"as":"alice","text":"hi"}`, 201, `{"seq":1152921504606846976}`},
@@ -107,7 +108,7 @@ func operations(api huma.API) map[string]*huma.Operation {
 
 // fill puts ids into a path; a key is the one that there is, or none.
 func fill(path, tenant, user, room string) string {
-	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room, "{key}", "kkkkkkkkkkkk", "{seq}", "7",
+	return strings.NewReplacer("{tenant}", tenant, "{user}", user, "{room}", room, "{key}", "kkkkkkkkkkkk", "{seq}", "7", "{report}", "7",
 		"{nkey}", "U"+strings.Repeat("A", 55), "{token}", "T1", "{share}", theShare.ID).Replace(path)
 }
 

@@ -15,7 +15,8 @@ type Moderation interface {
 	Mute(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID, term tenant.Term, reason string) (tenant.Mute, error)
 	Unmute(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) error
 	Mutes(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, p tenant.Page) ([]tenant.Mute, error)
-	Reports(ctx context.Context, a tenant.Actor, t tenant.TenantID, p tenant.Page) ([]tenant.Report, error)
+	Reports(ctx context.Context, a tenant.Actor, t tenant.TenantID, state tenant.ReportState, p tenant.Page) ([]tenant.Report, error)
+	CloseReport(ctx context.Context, a tenant.Actor, t tenant.TenantID, id int64, outcome tenant.Outcome, note string) (tenant.Report, error)
 }
 
 // term is how long something lasts; without both it is for good.
@@ -116,12 +117,39 @@ type reportPage struct {
 	} `nameHint:"ReportPage"`
 }
 
-func (c *console) listReports(ctx context.Context, in *trailQuery) (*reportPage, error) {
+type reportQuery struct {
+	After string             `query:"after" maxLength:"200" doc:"next of the page before, or a time in RFC 3339: only what is older"`
+	Limit int                `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most"`
+	State tenant.ReportState `query:"state" doc:"open or closed; all where it is left out"`
+}
+
+func (c *console) listReports(ctx context.Context, in *reportQuery) (*reportPage, error) {
 	call, out := callOf(ctx), &reportPage{}
 	var err error
-	out.Body.Reports, out.Body.rest, err = list(ctx, in.page(), func(r tenant.Report) string { return r.Cursor },
+	out.Body.Reports, out.Body.rest, err = list(ctx, pageQuery{After: in.After, Limit: in.Limit}, func(r tenant.Report) string { return r.Cursor },
 		func(ctx context.Context, p tenant.Page) ([]tenant.Report, error) {
-			return c.service.Reports(ctx, call.actor, call.tenant, p)
+			return c.service.Reports(ctx, call.actor, call.tenant, in.State, p)
 		})
+	return out, err
+}
+
+type closing struct {
+	Report int64 `path:"report" minimum:"1"`
+	Body   struct {
+		Outcome tenant.Outcome `json:"outcome" doc:"acted or dismissed"`
+		Note    string         `json:"note,omitempty"`
+	} `nameHint:"NewClosing"`
+}
+
+type closedReport struct {
+	Body struct {
+		Report tenant.Report `json:"report"`
+	} `nameHint:"ReportAnswer"`
+}
+
+func (c *console) closeReport(ctx context.Context, in *closing) (*closedReport, error) {
+	call, out := callOf(ctx), &closedReport{}
+	var err error
+	out.Body.Report, err = c.service.CloseReport(ctx, call.actor, call.tenant, in.Report, in.Body.Outcome, in.Body.Note)
 	return out, err
 }

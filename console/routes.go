@@ -68,6 +68,7 @@ func (c *console) routes(api huma.API) {
 	huma.Register(api, remove("unmute-member", ofRoom+"/mutes/{user}", "Let a muted user post again"), c.unmuteMember)
 	huma.Register(api, get("list-mutes", ofRoom+"/mutes", "List who is muted in a room"), c.listMutes)
 	huma.Register(api, get("list-reports", ofTenant+"/reports", "List the messages that users reported, newest first"), c.listReports)
+	huma.Register(api, post("close-report", ofTenant+"/reports/{report}/close", "Note what became of a report", status(http.StatusOK)), c.closeReport)
 
 	huma.Register(api, get("list-messages", ofRoom+"/messages", "Read a room's messages"), c.listMessages)
 	huma.Register(api, get("search-messages", ofTenant+"/search", "Search the messages of a tenant"), c.searchMessages)

@@ -129,25 +129,61 @@ func (q *request) back(r tenant.RoomID) string {
 }
 
 func (w *web) showReports(q *request) (ui.View, error) {
-	l := q.listing()
+	l, state := q.listing(), tenant.OpenReports
+	if q.URL.Query().Get("state") == string(tenant.ClosedReports) {
+		state = tenant.ClosedReports
+	}
 	items, pager, err := rows(q.Context(), l, func(r tenant.Report) string { return r.Cursor },
 		func(ctx ctx, p tenant.Page) ([]tenant.Report, error) {
-			return w.c.service.Reports(ctx, q.actor(), q.tenant, p)
+			return w.c.service.Reports(ctx, q.actor(), q.tenant, state, p)
 		})
 	if err != nil {
 		return nil, err
 	}
 	v := &ui.Reports{Page: ui.Page{Title: "Reports", Area: "reports"}, Base: q.base(), Search: l.search("Room, sender or reporter"), Pager: pager}
+	for _, s := range []struct {
+		of    tenant.ReportState
+		label string
+	}{{tenant.OpenReports, "Open"}, {tenant.ClosedReports, "Closed"}} {
+		v.Tabs = append(v.Tabs, ui.Tab{Label: s.label, Link: q.base() + "/reports?state=" + string(s.of), Current: s.of == state})
+	}
 	for _, r := range items {
-		room := q.base() + "/rooms/" + string(r.Room)
-		row := ui.ReportRow{
-			At: r.At, Room: string(r.Room), RoomLink: room, Sender: r.Sender, By: string(r.By), Reason: r.Reason,
-			Message: room + "?before=" + strconv.FormatUint(r.Seq+1, 10),
-		}
-		if q.may(tenant.ScopeModerate) {
-			row.Delete = &ui.Button{Action: room + "/messages/" + strconv.FormatUint(r.Seq, 10) + "/delete", Label: "Delete the message", Danger: true}
-		}
-		v.Rows = append(v.Rows, row)
+		v.Rows = append(v.Rows, q.reportRow(r))
 	}
 	return v, nil
+}
+
+// outcomes are what became of a report, in words.
+var outcomes = map[tenant.Outcome]string{tenant.OutcomeActed: "dealt with", tenant.OutcomeDismissed: "nothing wrong"}
+
+func (q *request) reportRow(r tenant.Report) ui.ReportRow {
+	room := q.base() + "/rooms/" + string(r.Room)
+	row := ui.ReportRow{
+		At: r.At, Room: string(r.Room), RoomLink: room, Sender: r.Sender, By: string(r.By), Reason: r.Reason,
+		Message: room + "?before=" + strconv.FormatUint(r.Seq+1, 10),
+	}
+	switch {
+	case r.Closed != nil:
+		row.Outcome, row.Note, row.Closed = outcomes[r.Closed.Outcome], r.Closed.Note, r.Closed.At
+		if r.Closed.Tenant != q.tenant {
+			row.Note = "by " + string(r.Closed.Tenant)
+		}
+	case q.may(tenant.ScopeModerate):
+		done := q.base() + "/reports/" + strconv.FormatInt(r.ID, 10) + "/close"
+		row.Actions = []ui.Button{
+			{Action: room + "/messages/" + strconv.FormatUint(r.Seq, 10) + "/delete", Label: "Delete the message", Danger: true},
+			{Action: done, Label: "Dealt with", Hidden: []ui.Option{{Value: "outcome", Label: string(tenant.OutcomeActed)}}},
+			{Action: done, Label: "Nothing wrong", Hidden: []ui.Option{{Value: "outcome", Label: string(tenant.OutcomeDismissed)}}},
+		}
+	}
+	return row
+}
+
+func (w *web) doCloseReport(q *request) (outcome, error) {
+	id, err := strconv.ParseInt(q.PathValue("report"), 10, 64)
+	if err != nil {
+		return outcome{}, tenant.NotFound("report")
+	}
+	_, err = w.c.service.CloseReport(q.Context(), q.actor(), q.tenant, id, tenant.Outcome(q.typed("outcome")), "")
+	return to(q.base()+"/reports", "The report is closed; it stands under Closed."), err
 }

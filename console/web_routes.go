@@ -93,6 +93,7 @@ func (w *web) table() []route {
 		do("/t/{tenant}/rooms/{room}/messages/{seq}/delete", seated, w.doDeleteMessage),
 		download("/t/{tenant}/rooms/{room}/export", w.exportRoom),
 		show("/t/{tenant}/reports", seated, w.showReports),
+		do("/t/{tenant}/reports/{report}/close", seated, w.doCloseReport),
 
 		show("/t/{tenant}/shares", seated, w.showShares),
 		do("/t/{tenant}/shares", seated, w.doOffer),

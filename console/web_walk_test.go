@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,6 +36,7 @@ var steps = map[string]step{
 	"/t/{tenant}/rooms/{room}/messages/{seq}/pin":    {tenant.SeatModerator, nil, 0},
 	"/t/{tenant}/rooms/{room}/messages/{seq}/unpin":  {tenant.SeatModerator, nil, 0},
 	"/t/{tenant}/rooms/{room}/messages/{seq}/delete": {tenant.SeatModerator, nil, 0},
+	"/t/{tenant}/reports/{report}/close":             {tenant.SeatModerator, []string{"outcome", "dismissed"}, 0},
 	"/t/{tenant}/rooms/{room}/delete":                {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/rooms/{room}/members":               {tenant.SeatAdmin, []string{"user", "alice", "role", "member"}, 0},
 	"/t/{tenant}/rooms/{room}/members/{user}/remove": {tenant.SeatModerator, nil, 0},
@@ -117,7 +119,10 @@ func newTown(t testing.TB) *town {
 	s.must(err)
 	issued, err := s.desk.Credentials(c, owner, "acme", "bob", tenant.Page{Limit: 1})
 	s.must(err)
-	w.path = strings.NewReplacer("{user}/erasure", "gone/erasure", "{user}/export", "alice/export", "{nkey}", issued[0].NKey, "{user}/unban", "carl/unban", "{user}/unmute", "dora/unmute", "{seq}", "7",
+	s.must(s.desk.Report(c, "acme", "bob", tenant.Report{Room: "lobby", Seq: 7, Sender: "alice", Reason: "spam"}))
+	reports, err := s.desk.Reports(c, owner, "acme", tenant.OpenReports, tenant.Page{Limit: 1})
+	s.must(err)
+	w.path = strings.NewReplacer("{report}", strconv.FormatInt(reports[0].ID, 10), "{user}/erasure", "gone/erasure", "{user}/export", "alice/export", "{nkey}", issued[0].NKey, "{user}/unban", "carl/unban", "{user}/unmute", "dora/unmute", "{seq}", "7",
 		"{share}/change", given.ID+"/change", "{share}", offered.ID, "{tenant}", "acme", "{room}", "lobby", "{user}", "bob", "{key}", key.ID,
 		"{link}", open.ID, "{person}", string(other.principal().Profile.ID), "{login}", "none", "{$}", "")
 	return w

@@ -18,11 +18,11 @@ type Reader interface {
 	Membership(ctx context.Context, t TenantID, r RoomID, u UserID) (Membership, error)
 	Members(ctx context.Context, t TenantID, r RoomID, p Page) ([]Member, error)
 	Mutes(ctx context.Context, t TenantID, r RoomID, p Page) ([]Mute, error)
-	BlockedBetween(ctx context.Context, t TenantID, u, other UserID) (bool, error) // one blocks the other
-	Blocks(ctx context.Context, t TenantID, u UserID) ([]UserID, error)            // the first 1,000
-	Reports(ctx context.Context, t TenantID, p Page) ([]Report, error)             // newest first
-	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error)      // newest first
-	Holds(ctx context.Context, t TenantID) ([]Hold, error)                         // the tenant's own first
+	BlockedBetween(ctx context.Context, t TenantID, u, other UserID) (bool, error)        // one blocks the other
+	Blocks(ctx context.Context, t TenantID, u UserID) ([]UserID, error)                   // the first 1,000
+	Reports(ctx context.Context, t TenantID, state ReportState, p Page) ([]Report, error) // newest first
+	AuditTrail(ctx context.Context, t TenantID, p Page) ([]AuditEntry, error)             // newest first
+	Holds(ctx context.Context, t TenantID) ([]Hold, error)                                // the tenant's own first
 	PersonErasure(ctx context.Context, t TenantID, u UserID) (PersonErasure, error)
 	Refusals(ctx context.Context, t TenantID, p Page) ([]Refusal, error)                 // newest first
 	Credential(ctx context.Context, t TenantID, nkey string) (Credential, error)         // also a revoked one
@@ -104,6 +104,8 @@ type Tx interface {
 	SetPin(ctx context.Context, t TenantID, r RoomID, seq uint64, by UserID, at time.Time, on bool) (changed bool, err error)
 	Blocked(ctx context.Context, t TenantID, u, other UserID) (bool, error) // u blocks other
 	SetBlock(ctx context.Context, t TenantID, u, blocked UserID, at time.Time, on bool) (changed bool, err error)
+	Report(ctx context.Context, t TenantID, id int64) (Report, error)
+	CloseReport(ctx context.Context, id int64, c Closing) (closed bool, err error)       // false: another tenant just did
 	InsertReport(ctx context.Context, t TenantID, r Report) (fresh bool, err error)      // a second one of the same user is not
 	Moderators(ctx context.Context, t TenantID, r RoomID, most int) ([]Moderator, error) // the tenant's, and the host's
 

@@ -210,6 +210,7 @@ func TestModerationAcrossTenants(t *testing.T) {
 	if m := string(b.alice.next(reported).Data); !strings.Contains(m, `"by":"zed@beta"`) {
 		t.Errorf("the report: got %s, want by zed@beta", m)
 	}
+	closedAcross(t, b)
 	b.alice.wantRefused("forbidden", "mute", `{"room":"hall","user":"zed@beta","seconds":3600}`) // she may kick and ban him
 	mutes := "/v1/tenants/beta/rooms/" + b.room + "/mutes/zed"
 	b.call(http.MethodPut, mutes, `{}`)
@@ -252,6 +253,27 @@ func TestBothSidesSeeWhoHasAccess(t *testing.T) {
 			if !strings.Contains(string(a.body), fmt.Sprintf("%q", action)) {
 				t.Errorf("the trail of %s lacks %s", side, action)
 			}
+		}
+	}
+}
+
+// closedAcross has the guest close a report that its host sees too: the host learns the outcome, and not the note.
+func closedAcross(t *testing.T, b *both) {
+	t.Helper()
+	var seen struct{ Reports []tenant.Report }
+	b.call(http.MethodGet, "/v1/tenants/beta/reports?state=open", "").into(t, &seen)
+	if len(seen.Reports) != 1 {
+		t.Fatalf("the guest's reports: got %+v, want zed's", seen.Reports)
+	}
+	path := fmt.Sprintf("/reports/%d/close", seen.Reports[0].ID)
+	if got := b.send(b.token, http.MethodPost, "/v1/tenants/gamma"+path, `{"outcome":"acted"}`); got.status != 404 {
+		t.Errorf("a third tenant closes it: got %d %s, want 404", got.status, got.body)
+	}
+	b.call(http.MethodPost, "/v1/tenants/beta"+path, `{"outcome":"acted","note":"we talked"}`)
+	for of, note := range map[string]string{"acme": "", "beta": "we talked"} {
+		b.call(http.MethodGet, "/v1/tenants/"+of+"/reports?state=closed", "").into(t, &seen)
+		if len(seen.Reports) != 1 || seen.Reports[0].Closed == nil || seen.Reports[0].Closed.Tenant != "beta" || seen.Reports[0].Closed.Note != note {
+			t.Errorf("%s: got %+v, want it closed by beta with the note %q", of, seen.Reports, note)
 		}
 	}
 }

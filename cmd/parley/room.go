@@ -12,23 +12,25 @@ import (
 )
 
 type roomCmd struct {
-	Create   roomCreateCmd   `cmd:"" help:"Make a room."`
-	List     roomListCmd     `cmd:"" help:"List the rooms of a tenant."`
-	Show     roomShowCmd     `cmd:"" help:"Show a room."`
-	Update   roomUpdateCmd   `cmd:"" help:"Change a room's title, slow mode or reach of history."`
-	Freeze   roomFreezeCmd   `cmd:"" help:"Let nobody post in a room, which stays readable."`
-	Archive  roomArchiveCmd  `cmd:"" help:"Close a room that is over, which stays readable."`
-	Reopen   roomReopenCmd   `cmd:"" help:"Open a frozen or archived room again."`
-	Pin      roomPinCmd      `cmd:"" help:"Pin a message of a room."`
-	Unpin    roomUnpinCmd    `cmd:"" help:"Take a message's pin away."`
-	Mutes    roomMutesCmd    `cmd:"" help:"List who is muted in a room."`
-	Reports  roomReportsCmd  `cmd:"" help:"List the messages that users reported."`
-	Delete   roomDeleteCmd   `cmd:"" help:"Delete a room; its id is never used again."`
-	Messages roomMessagesCmd `cmd:"" help:"Show the newest messages."`
-	Post     roomPostCmd     `cmd:"" help:"Post a message as a user."`
-	Export   roomExportCmd   `cmd:"" help:"Export a room's messages as NDJSON."`
-	Import   roomImportCmd   `cmd:"" help:"Import messages from NDJSON; doing it again makes no doubles."`
-	Search   roomSearchCmd   `cmd:"" help:"Search messages."`
+	Create  roomCreateCmd  `cmd:"" help:"Make a room."`
+	List    roomListCmd    `cmd:"" help:"List the rooms of a tenant."`
+	Show    roomShowCmd    `cmd:"" help:"Show a room."`
+	Update  roomUpdateCmd  `cmd:"" help:"Change a room's title, slow mode or reach of history."`
+	Freeze  roomFreezeCmd  `cmd:"" help:"Let nobody post in a room, which stays readable."`
+	Archive roomArchiveCmd `cmd:"" help:"Close a room that is over, which stays readable."`
+	Reopen  roomReopenCmd  `cmd:"" help:"Open a frozen or archived room again."`
+	Pin     roomPinCmd     `cmd:"" help:"Pin a message of a room."`
+	Unpin   roomUnpinCmd   `cmd:"" help:"Take a message's pin away."`
+	Mutes   roomMutesCmd   `cmd:"" help:"List who is muted in a room."`
+	Reports roomReportsCmd `cmd:"" help:"List the messages that users reported."`
+
+	CloseReport roomCloseReportCmd `cmd:"" help:"Note what became of a report."`
+	Delete      roomDeleteCmd      `cmd:"" help:"Delete a room; its id is never used again."`
+	Messages    roomMessagesCmd    `cmd:"" help:"Show the newest messages."`
+	Post        roomPostCmd        `cmd:"" help:"Post a message as a user."`
+	Export      roomExportCmd      `cmd:"" help:"Export a room's messages as NDJSON."`
+	Import      roomImportCmd      `cmd:"" help:"Import messages from NDJSON; doing it again makes no doubles."`
+	Search      roomSearchCmd      `cmd:"" help:"Search messages."`
 }
 
 type roomArg struct {

@@ -401,6 +401,35 @@ func lastOwner(t *testing.T, s *server, alice, bob, _ *peer) { // ROOM-10
 	}
 }
 
+// closeReport closes a report of acme by the command line, and looks for it where the closed ones are.
+func closeReport(t *testing.T, s *server, id int64) {
+	t.Helper()
+	args := []string{"room", "close-report", "acme", strconv.FormatInt(id, 10), "--data", s.data, "--note", "warned", "--outcome"}
+	for _, c := range []struct {
+		outcome string
+		code    int
+	}{{"forgotten", 1}, {"acted", 0}, {"acted", 0}, {"dismissed", 1}} {
+		if code, _, errs := runParley(t, append(args, c.outcome)...); code != c.code {
+			t.Errorf("close the report as %s: got %d and %q, want %d", c.outcome, code, errs, c.code)
+		}
+	}
+	for state, want := range map[string]int{"": 1, "?state=open": 0, "?state=closed": 1} {
+		var got struct{ Reports []tenant.Report }
+		s.call(http.MethodGet, "/v1/tenants/acme/reports"+state, "").into(t, &got)
+		if len(got.Reports) != want {
+			t.Errorf("reports%s: got %d, want %d", state, len(got.Reports), want)
+		}
+		for _, r := range got.Reports {
+			if r.Closed == nil || r.Closed.Outcome != tenant.OutcomeActed || r.Closed.Note != "warned" || r.Closed.Tenant != "acme" {
+				t.Errorf("reports%s: got %+v, want it closed", state, r)
+			}
+		}
+	}
+	if got := s.send(s.token, http.MethodGet, "/v1/tenants/acme/reports?state=both", ""); got.status != 422 || !strings.Contains(string(got.body), `"state"`) {
+		t.Errorf("another state: got %d %s, want 422 of state", got.status, got.body)
+	}
+}
+
 func pinsAndReports(t *testing.T, s *server, alice, bob, mallory *peer) {
 	ack := mallory.post("chat.std.open.lobby.mallory", "buy my coins", "")
 	s.member("acme", "lobby", "alice", "moderator")
@@ -413,6 +442,7 @@ func pinsAndReports(t *testing.T, s *server, alice, bob, mallory *peer) {
 	if len(reports.Reports) != 1 || reports.Reports[0].Sender != "mallory" || reports.Reports[0].Reason != "spam" {
 		t.Errorf("reports: got %+v, want bob's", reports)
 	}
+	closeReport(t, s, reports.Reports[0].ID)
 	bob.wantRefused("not_found", "report", `{"room":"lobby","seq":%d}`, ack.Seq+1000)
 	mallory.wantRefused("forbidden", "pin", `{"room":"lobby","seq":%d}`, ack.Seq)
 	alice.must("pin", `{"room":"lobby","seq":%d}`, ack.Seq)

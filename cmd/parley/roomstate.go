@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -85,22 +87,58 @@ func untilWhen(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
-type roomReportsCmd struct{ tenantArg }
+type roomReportsCmd struct {
+	tenantArg
+	State tenant.ReportState `help:"open or closed; all when not given." placeholder:"STATE"`
+}
 
 func (c *roomReportsCmd) Run(ctx context.Context, std streams) error {
 	a, err := c.open(std)
 	if err != nil {
 		return err
 	}
-	all, err := list[tenant.Report](ctx, a, path("tenants", c.Tenant, "reports"), "reports", nil)
+	query := url.Values{}
+	if c.State != tenant.AllReports {
+		query.Set("state", string(c.State))
+	}
+	all, err := list[tenant.Report](ctx, a, path("tenants", c.Tenant, "reports"), "reports", query)
 	if err != nil {
 		return err
 	}
 	var rows [][]string
 	for _, r := range all {
-		rows = append(rows, []string{r.At.Format(time.RFC3339), string(r.Room), strconv.FormatUint(r.Seq, 10), r.Sender, string(r.By), r.Reason})
+		outcome := "open"
+		if r.Closed != nil {
+			outcome = string(r.Closed.Outcome)
+		}
+		rows = append(rows, []string{
+			strconv.FormatInt(r.ID, 10), r.At.Format(time.RFC3339), string(r.Room), strconv.FormatUint(r.Seq, 10), r.Sender, string(r.By), r.Reason, outcome,
+		})
 	}
 	return a.show(all, func(w io.Writer) {
-		table(w, "Nothing was reported.", []string{"at", "room", "message", "sender", "reported by", "reason"}, rows)
+		table(w, "Nothing was reported.", []string{"id", "at", "room", "message", "sender", "reported by", "reason", "outcome"}, rows)
 	})
+}
+
+type roomCloseReportCmd struct {
+	Tenant  string         `arg:"" help:"Id of the tenant."`
+	Report  int64          `arg:"" help:"Id of the report."`
+	Outcome tenant.Outcome `help:"acted: something was done about the message or its sender; dismissed: nothing is wrong with it." required:"" placeholder:"OUTCOME"`
+	Note    string         `help:"For your own moderators."`
+	apiFlags
+}
+
+func (c *roomCloseReportCmd) Run(ctx context.Context, std streams) error {
+	a, err := c.open(std)
+	if err != nil {
+		return err
+	}
+	var out struct {
+		Report tenant.Report `json:"report"`
+	}
+	body := map[string]string{"outcome": string(c.Outcome), "note": c.Note}
+	if err := a.call(ctx, http.MethodPost, path("tenants", c.Tenant, "reports", strconv.FormatInt(c.Report, 10), "close"), body, &out); err != nil {
+		return err
+	}
+	return a.show(out, func(w io.Writer) { fmt.Fprintf(w, "Closed report %d as %s.\n", c.Report, c.Outcome) })
 }

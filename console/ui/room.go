@@ -64,6 +64,7 @@ type TextPart struct {
 type Reports struct {
 	Page
 	Base   string
+	Tabs   []Tab
 	Search Search
 	Rows   []ReportRow
 	Pager  Pager
@@ -73,7 +74,9 @@ type Reports struct {
 type ReportRow struct {
 	At                                          time.Time
 	Room, RoomLink, Message, Sender, By, Reason string
-	Delete                                      *Button
+	Outcome, Note                               string
+	Closed                                      time.Time
+	Actions                                     []Button
 }
 
 func (Room) template() string    { return "room" }

@@ -59,7 +59,10 @@ var samples = []View{
 		Pinned:   []MessageRow{{Text: hostile, Pinned: true}},
 		Messages: []MessageRow{{Seq: 1, Sender: hostile, Text: hostile, At: noon, Edited: noon, Replies: 2, Reactions: []string{hostile}, Actions: []Button{button}}, {Event: hostile}, {Deleted: true}, {Link: "/m", Parts: []TextPart{{hostile, true}, {hostile, false}}}},
 	},
-	&Reports{Page: frame, Base: "/t/acme", Search: search, Pager: pager, Rows: []ReportRow{{noon, hostile, "/r", "/m", hostile, hostile, hostile, &button}}},
+	&Reports{
+		Page: frame, Base: "/t/acme", Tabs: []Tab{{hostile, "/o", true}}, Search: search, Pager: pager,
+		Rows: []ReportRow{{At: noon, Room: hostile, RoomLink: "/r", Message: "/m", Sender: hostile, By: hostile, Reason: hostile, Actions: []Button{button}}, {Outcome: hostile, Note: hostile, Closed: noon}},
+	},
 	&Shares{Page: frame, ID: "acme", Rooms: "/r", Search: search, Pager: pager, Offer: form, Service: form, Open: "service", May: true, Rows: []ShareRow{share, {Status: "offered", Service: hostile, Out: true}}},
 	&Share{
 		Page: frame, List: "/l", Room: "/r", Row: share, Host: hostile, Guest: hostile, Everything: true, Keeps: true, Copy: "/c", OfferedAt: noon, OfferedBy: hostile, AcceptedAt: noon, AcceptedBy: hostile,

@@ -2,6 +2,8 @@ package pgstore
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -37,31 +39,61 @@ func (x tx) Moderators(ctx context.Context, t tenant.TenantID, r tenant.RoomID, 
 	return users, wrap(err, "list the moderators of", "room", string(t), string(r))
 }
 
+// A tenant sees what its users reported, and what anybody reported in its rooms; what another tenant
+// noted when it closed a report stays there. $6 is a state, $7 one report.
 const sqlReports = `
 SELECT * FROM (
   SELECT p.report_id, p.at, r.id, p.seq,
     CASE WHEN r.viewer = r.tenant_id THEN p.sender WHEN p.sender NOT LIKE '%@%' THEN p.sender || '@' || r.tenant_id
       ELSE regexp_replace(p.sender, '@' || r.viewer || '$', '') END AS sender,
-    CASE WHEN p.tenant_id = r.viewer THEN p.reported_by ELSE p.reported_by || '@' || p.tenant_id END AS reporter, p.reason
+    CASE WHEN p.tenant_id = r.viewer THEN p.reported_by ELSE p.reported_by || '@' || p.tenant_id END AS reporter, p.reason,
+    p.closed_at, p.closed_in, p.outcome, CASE WHEN p.closed_in = r.viewer THEN p.note ELSE '' END AS note
   FROM tenant_rooms r JOIN reports p ON p.room_pk = r.room_pk
   WHERE r.viewer = $1 AND (p.tenant_id = $1 OR r.tenant_id = $1) AND (p.at, p.report_id) < ($2, $3) AND r.state <> 'deleted'
+    AND ($6 = '' OR ($6 = 'closed') = (p.closed_at IS NOT NULL)) AND ($7 = 0 OR p.report_id = $7)
 ) reported
 WHERE id ILIKE $4 OR sender ILIKE $4 OR reporter ILIKE $4
 ORDER BY at DESC, report_id DESC LIMIT $5`
 
 // Reports lists the messages that users of the tenant reported, or anybody in its rooms, newest first.
-func (s *Store) Reports(ctx context.Context, t tenant.TenantID, p tenant.Page) ([]tenant.Report, error) {
+func (s *Store) Reports(ctx context.Context, t tenant.TenantID, state tenant.ReportState, p tenant.Page) ([]tenant.Report, error) {
 	from, err := parsePlace(p.After)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := list(ctx, s.pool, scanReport, sqlReports, t, from.at, from.id, pattern(p), limit(p))
+	rows, err := list(ctx, s.pool, scanReport, sqlReports, t, from.at, from.id, pattern(p), limit(p), state, 0)
 	return rows, wrap(err, "list", "reports", string(t), p.After)
+}
+
+// Report returns a report that the tenant sees.
+func (x tx) Report(ctx context.Context, t tenant.TenantID, id int64) (tenant.Report, error) {
+	any := tenant.Page{Limit: 1}
+	from, err := parsePlace(any.After)
+	if err != nil {
+		return tenant.Report{}, err
+	}
+	row, err := one(ctx, x.q, scanReport, sqlReports, t, from.at, from.id, pattern(any), limit(any), tenant.AllReports, id)
+	return row, wrap(err, "read", "report", string(t), strconv.FormatInt(id, 10))
+}
+
+const sqlCloseReport = `
+UPDATE reports SET closed_at = $2, closed_in = $3, outcome = $4, note = $5 WHERE report_id = $1 AND closed_at IS NULL`
+
+// CloseReport notes what became of a report, unless another tenant just did.
+func (x tx) CloseReport(ctx context.Context, id int64, c tenant.Closing) (closed bool, err error) {
+	n, err := exec(ctx, x.q, sqlCloseReport, id, c.At, c.Tenant, c.Outcome, c.Note)
+	return n > 0, wrap(err, "close", "report", strconv.FormatInt(id, 10))
 }
 
 func scanReport(row pgx.CollectableRow) (r tenant.Report, err error) {
 	var p place
-	err = row.Scan(&p.id, &p.at, &r.Room, &r.Seq, &r.Sender, &r.By, &r.Reason)
-	r.At, r.Cursor = p.at.Time.UTC(), p.String()
+	var c tenant.Closing
+	var closed *time.Time
+	err = row.Scan(&p.id, &p.at, &r.Room, &r.Seq, &r.Sender, &r.By, &r.Reason, &closed, &c.Tenant, &c.Outcome, &c.Note)
+	r.ID, r.At, r.Cursor = p.id, p.at.Time.UTC(), p.String()
+	if closed != nil {
+		c.At = closed.UTC()
+		r.Closed = &c
+	}
 	return r, err
 }
