@@ -130,25 +130,12 @@ func (g signer) sign(text string) []byte {
 	return append(rs.R.FillBytes(make([]byte, 32)), rs.S.FillBytes(make([]byte, 32))...)
 }
 
-// refused wants a connection refused, and the reason in the tenant's list.
+// refused wants a connection of alice refused, and the reason in the tenant's list.
 func (s *server) refused(tenantID, code string, how ...nats.Option) {
 	s.t.Helper()
-	if _, err := s.dial(s.NATS, "alice", how...); err == nil {
-		s.t.Errorf("got a connection, want %s", code)
-		return
-	}
-	deadline := time.Now().Add(patience)
-	for {
-		got := string(s.call("GET", "/v1/tenants/"+tenantID+"/refusals?limit=1", "").body)
-		if strings.Contains(got, `"code":"`+code+`"`) {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.t.Errorf("got the refusals %s, want %s", got, code)
-			return
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+	s.refusedWhere(func() bool {
+		return strings.Contains(string(s.call("GET", "/v1/tenants/"+tenantID+"/refusals?limit=1", "").body), `"code":"`+code+`"`)
+	}, "alice", code, s.NATS, how...)
 }
 
 // TestTenantsSignTheirOwnTokens goes the way of a tenant who rotates his keys.
