@@ -7,8 +7,6 @@ SHELL := /usr/bin/env bash
 GO        ?= go
 # Each package under test runs its own PostgreSQL and NATS server: more at once only wait for each other.
 TESTPROCS ?= 2
-# The tests of a package wait for their servers more than they compute.
-TESTPAR   ?= 4
 TESTTIME  ?= 20m
 FUZZTIME  ?= 30s
 ARGS      ?=
@@ -41,7 +39,7 @@ test: go deps ## vet and run all tests
 	@deploy/install-deps.sh node chromium
 	@npm ci --prefix console/ui/web --ignore-scripts --no-audit --no-fund --silent
 	$(GO) vet ./...
-	$(GO) test -p $(TESTPROCS) -parallel $(TESTPAR) -timeout $(TESTTIME) ./...
+	$(GO) test -p $(TESTPROCS) -timeout $(TESTTIME) ./...
 
 .PHONY: generate
 generate: go ## bundle the console's scripts and styles anew (needs node; what it makes is committed)
