@@ -106,8 +106,8 @@ func (a *Accounts) Close() {
 func (a *Accounts) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { a.forgetSessions(ctx) })
-	wg.Go(func() { a.receive(ctx) })
-	wg.Go(func() { a.explainKnocks(ctx) })
+	wg.Go(func() { workOff(ctx, a.log, a.direct, a.record, "sessions") })
+	wg.Go(func() { workOff(ctx, a.log, a.knocks, a.explain, "refusals of the servers") })
 	wg.Go(func() { a.reconcileLoop(ctx) })
 	wg.Go(func() { a.reconsider(ctx) })
 	wg.Go(func() { a.keepSeen(ctx) })

@@ -91,7 +91,7 @@ func TestCluster(t *testing.T) {
 		return nc
 	}
 	env := &natstest.Env{Pool: pool, Keys: keys, System: system}
-	env.Accounts, err = accounts.New(ctx, accounts.Config{System: system, SYS: connect(a, accounts.RoleControl), PARLEY: connect(a, accounts.RoleNotices), Refusals: &env.Refused})
+	env.Accounts, err = accounts.New(ctx, accounts.Config{System: system, SYS: connect(a, accounts.RoleControl), PARLEY: connect(a, accounts.RoleNotices), Refusals: natstest.Unheard{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,19 +72,6 @@ func readClaims(text string) (c userClaims, err error) {
 	return c, json.Unmarshal(body, &c)
 }
 
-// receive records arrivals until ctx ends.
-func (a *Accounts) receive(ctx context.Context) {
-	for {
-		batch, err := take(ctx, a.direct)
-		if err != nil {
-			return
-		}
-		if err := a.record(ctx, batch); err != nil && ctx.Err() == nil {
-			a.log.Warn("sessions not recorded", "count", len(batch), "error", err)
-		}
-	}
-}
-
 // Whom we signed has a credential; whom his tenant signed has the nkey registered, and a scoped key vouches for him.
 const selectHolders = `
 SELECT t.account, c.nkey, c.user_id, 'service', c.nkey

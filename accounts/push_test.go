@@ -297,7 +297,7 @@ func TestReconcilerRuns(t *testing.T) {
 	t.Parallel()
 	env := start(t)
 	row := env.NewTenant(t, "acme")
-	second, err := accounts.New(deadline(t), accounts.Config{System: env.System, SYS: env.Conn(t, accounts.RoleControl), PARLEY: env.Conn(t, accounts.RoleNotices), Refusals: &env.Refused})
+	second, err := accounts.New(deadline(t), accounts.Config{System: env.System, SYS: env.Conn(t, accounts.RoleControl), PARLEY: env.Conn(t, accounts.RoleNotices), Refusals: natstest.Unheard{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,19 +66,6 @@ func (a *Accounts) knocked(m *nats.Msg) {
 	}
 }
 
-// explainKnocks tells the admins of refusals until ctx ends.
-func (a *Accounts) explainKnocks(ctx context.Context) {
-	for {
-		batch, err := take(ctx, a.knocks)
-		if err != nil {
-			return
-		}
-		if err := a.explain(ctx, batch); err != nil && ctx.Err() == nil {
-			a.log.Warn("refusals of the servers not explained", "count", len(batch), "error", err)
-		}
-	}
-}
-
 // Credentials of AUTH name no tenant's account: there the credential says whose it is.
 const selectMeant = `
 SELECT x.i, coalesce(t.tenant_id, ''), coalesce(t.status, ''), coalesce(u.user_id, ''), coalesce(u.status, ''),
@@ -103,12 +90,13 @@ type meant struct {
 	scopedIsGone bool
 }
 
+// explain tells the admins why, of those who were refused.
 func (a *Accounts) explain(ctx context.Context, batch []knock) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	accounts, nkeys, issuers := make([]string, len(batch)), make([]string, len(batch)), make([]string, len(batch))
 	for i, k := range batch {
-		accounts[i], nkeys[i], issuers[i] = printable(k.account), printable(k.nkey), printable(k.issuer)
+		accounts[i], nkeys[i], issuers[i] = asNKey(k.account), asNKey(k.nkey), asNKey(k.issuer)
 	}
 	rows, err := a.pool.Query(ctx, selectMeant, accounts, nkeys, issuers, a.facts.auth.id)
 	if err != nil {
@@ -128,8 +116,8 @@ func (a *Accounts) explain(ctx context.Context, batch []knock) error {
 	return err
 }
 
-// printable makes a made-up key one that no row has, rather than text that the database can't take.
-func printable(key string) string {
+// asNKey makes of what can be no nkey one that no row has: text that a client made up may be such as the database can't take.
+func asNKey(key string) string {
 	for _, c := range []byte(key) {
 		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
 			return ""

@@ -50,10 +50,10 @@ func TestReasonsOfTheServersRefusals(t *testing.T) {
 }
 
 // What a client made up is looked up only where it can be a key.
-func TestPrintable(t *testing.T) {
+func TestAsNKey(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"UABC234": "UABC234", "": "", "a": "", "A\x00": "", "A'": "", "Ä": ""} {
-		if got := printable(text); got != want {
+		if got := asNKey(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 
 	"parley/internal/natstest"
 	"parley/tenant"
@@ -20,25 +19,12 @@ type backend struct {
 
 func newBackend(t testing.TB, env *natstest.Env, row tenant.Tenant, issued time.Time, revoked any) backend {
 	t.Helper()
-	user, err := nkeys.CreateUser()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := user.PublicKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	claims := jwt.NewUserClaims(public)
-	claims.IssuerAccount = row.Account
-	text, err := claims.Encode(env.Signer(t, row))
-	if err != nil {
-		t.Fatal(err)
-	}
+	public, how := env.SignUser(t, row, "bot", jwt.Permissions{})
 	if _, err := env.Pool.Exec(t.Context(), `
 INSERT INTO credentials (nkey, tenant_id, user_id, kind, issued_at, revoked_at) VALUES ($1, 'acme', 'bot', 'service', $2, $3)`, public, issued, revoked); err != nil {
 		t.Fatal(err)
 	}
-	return backend{public, nats.UserJWT(func() (string, error) { return text, nil }, user.Sign)}
+	return backend{public, how}
 }
 
 func (b backend) isIn(t testing.TB, env *natstest.Env) bool {

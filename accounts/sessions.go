@@ -92,12 +92,7 @@ func (r *Recorder) keep(ctx context.Context, batch []tenant.Session) error {
 		if err == nil || try == sessionTries || ctx.Err() != nil {
 			return err
 		}
-		pause := time.NewTimer(sessionAgain)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-		}
+		pause(ctx, sessionAgain)
 	}
 }
 
@@ -108,6 +103,19 @@ func take[T any](ctx context.Context, queue <-chan T) ([]T, error) {
 		return nil, ctx.Err()
 	case v := <-queue:
 		return gather(ctx, v, queue)
+	}
+}
+
+// workOff does what is queued, batch by batch, until ctx ends; what names it in the log.
+func workOff[T any](ctx context.Context, log *slog.Logger, queue <-chan T, do func(ctx context.Context, batch []T) error, what string) {
+	for {
+		batch, err := take(ctx, queue)
+		if err != nil {
+			return
+		}
+		if err := do(ctx, batch); err != nil && ctx.Err() == nil {
+			log.Warn("not written", "what", what, "count", len(batch), "error", err)
+		}
 	}
 }
 

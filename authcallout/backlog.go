@@ -43,9 +43,3 @@ func (b *backlog) pop() pending {
 	b.ring[i] = pending{}
 	return p
 }
-
-func (b *backlog) len() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.n
-}

@@ -8,6 +8,12 @@ import (
 	"time"
 )
 
+func (b *backlog) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.n
+}
+
 func TestBacklogGivesTheNewestAndDropsTheOldest(t *testing.T) {
 	t.Parallel()
 	b := newBacklog(3)

@@ -99,8 +99,8 @@ type Callout struct {
 	crowd     *crowd
 	blind     atomic.Bool // the directory did not answer last time
 
-	requests  *backlog     // what it has no room for is dropped: an answer costs as much as a decision
-	passwords chan *guess  // apart, so that nobody waits behind passwords who has none
+	requests  *backlog    // what it has no room for is dropped: an answer costs as much as a decision
+	passwords chan *guess // apart, so that nobody waits behind passwords who has none
 	newcomers chan *newcomer
 
 	mu      sync.Mutex

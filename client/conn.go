@@ -83,11 +83,7 @@ func (c *Client) dial(ctx context.Context, o Options) (*nats.Conn, error) {
 		if err == nil || try == maxDials || time.Since(begun) < undecided {
 			return nc, err
 		}
-		pause := time.NewTimer(rand.N(maxDialPause)) //nolint:gosec // G404: jitter, no secret
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if !wait(ctx, rand.N(maxDialPause)) { //nolint:gosec // G404: jitter, no secret
 			return nil, ctx.Err()
 		}
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/ecdsa"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
@@ -88,15 +87,10 @@ func trusting(ca *certtest.CA) *http.Client {
 // provide serves the key set of each tenant at /<tenant>/keys, and its provider at /<tenant>.
 func (d *doors) provide() {
 	d.t.Helper()
-	b64 := base64.RawURLEncoding.EncodeToString
 	mux := http.NewServeMux()
 	for id, o := range d.offices {
-		point, err := o.web.priv.Public().(*ecdsa.PublicKey).Bytes()
-		if err != nil {
-			d.t.Fatal(err)
-		}
 		mux.HandleFunc("/"+id+"/keys", func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, `{"keys":[{"kty":"EC","crv":"P-256","kid":%q,"x":%q,"y":%q}]}`, id, b64(point[1:33]), b64(point[33:]))
+			fmt.Fprint(w, o.web.keySet(id))
 		})
 		mux.HandleFunc("/"+id+"/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, d.provider+"/"+id, d.provider+"/"+id+"/keys")

@@ -91,6 +91,16 @@ func (g signer) pem() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
+// keySet is the JSON Web Key Set of an ES256 key.
+func (g signer) keySet(kid string) string {
+	point, err := g.priv.Public().(*ecdsa.PublicKey).Bytes()
+	if err != nil {
+		panic(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	return fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":%q,"x":%q,"y":%q}]}`, kid, b64(point[1:33]), b64(point[33:]))
+}
+
 // token signs claims that go beside iat and exp.
 func (g signer) token(kid string, claims map[string]any) string {
 	now := time.Now().Unix()
@@ -192,15 +202,10 @@ func TestProvidersLetUsersIn(t *testing.T) {
 	t.Parallel()
 	s := house(t, "--allow-private-urls")
 	g := newSigner(t, "ES256")
-	point, err := g.priv.Public().(*ecdsa.PublicKey).Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b64 := base64.RawURLEncoding.EncodeToString
 	var issuer string
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/keys" {
-			fmt.Fprintf(w, `{"keys":[{"kty":"EC","crv":"P-256","kid":"2026-11","x":%q,"y":%q}]}`, b64(point[1:33]), b64(point[33:]))
+			fmt.Fprint(w, g.keySet("2026-11"))
 			return
 		}
 		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, issuer, issuer+"/keys")

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -24,12 +22,7 @@ func TestBrokenProvidersHoldUpNobody(t *testing.T) {
 	t.Parallel()
 	s := house(t, "--allow-private-urls")
 	g := newSigner(t, "ES256")
-	point, err := g.priv.Public().(*ecdsa.PublicKey).Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b64 := base64.RawURLEncoding.EncodeToString
-	set := fmt.Sprintf(`{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":%q,"y":%q}]}`, b64(point[1:33]), b64(point[33:]))
+	set := g.keySet("k")
 	over := make(chan struct{})
 	var mu sync.Mutex
 	asked := map[string]int{}

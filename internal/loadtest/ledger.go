@@ -19,7 +19,7 @@ type ledger struct {
 	posts     []entry // by their numbers
 	acks      []time.Duration
 	ways      []time.Duration // from the post until a listener had it
-	heard     [][]uint8       // how often, by listener and number
+	heard     [][]bool        // by listener and number
 	acked     int
 	came      int // deliveries of acknowledged posts, each once
 	wrong     int // posts without an acknowledgement
@@ -38,7 +38,7 @@ type entry struct {
 
 func newLedger(listeners int) *ledger {
 	return &ledger{
-		key: client.NewID()[:12], heard: make([][]uint8, listeners), seqs: map[int]uint64{}, listeners: listeners,
+		key: client.NewID()[:12], heard: make([][]bool, listeners), seqs: map[int]uint64{}, listeners: listeners,
 		moved: make(chan struct{}, 1),
 	}
 }
@@ -84,7 +84,7 @@ func (l *ledger) acknowledged(n int, seq uint64, took time.Duration) {
 	l.acks = append(l.acks, took)
 	l.acked++
 	for i := range l.heard {
-		if l.times(i, n) > 0 {
+		if l.has(i, n) {
 			l.came++
 		}
 	}
@@ -105,13 +105,13 @@ func (l *ledger) delivered(listener, n int, seq uint64, at time.Time) {
 		return // somebody else's imitation
 	}
 	for len(l.heard[listener]) <= n {
-		l.heard[listener] = append(l.heard[listener], 0)
+		l.heard[listener] = append(l.heard[listener], false)
 	}
-	if l.heard[listener][n] > 0 {
+	if l.heard[listener][n] {
 		l.doubles++
 		return
 	}
-	l.heard[listener][n] = 1
+	l.heard[listener][n] = true
 	l.ways = append(l.ways, at.Sub(l.posts[n].at))
 	if l.posts[n].seq > 0 {
 		l.came++
@@ -140,11 +140,9 @@ func (l *ledger) read(n int, seq uint64) {
 	l.same(n, seq)
 }
 
-func (l *ledger) times(listener, n int) uint8 {
-	if n >= len(l.heard[listener]) {
-		return 0
-	}
-	return l.heard[listener][n]
+// has reports whether a listener has a post.
+func (l *ledger) has(listener, n int) bool {
+	return n < len(l.heard[listener]) && l.heard[listener][n]
 }
 
 func (l *ledger) poke() {

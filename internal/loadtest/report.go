@@ -59,7 +59,7 @@ func (l *ledger) report(wall time.Duration) Report {
 			r.Lost++
 		}
 		for i := range l.heard {
-			if l.times(i, n) == 0 {
+			if !l.has(i, n) {
 				r.Lost++
 			}
 		}

@@ -19,9 +19,6 @@ type run struct {
 	all     []*client.Client
 	listen  context.CancelFunc
 	ended   sync.WaitGroup // of the listeners
-
-	mu    sync.Mutex
-	begun time.Time
 }
 
 func (r *run) close() {
@@ -79,7 +76,6 @@ func (r *run) post(ctx context.Context) (time.Duration, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	turns := newPacer(r.Rate)
-	r.start()
 	begun := time.Now()
 	var wg sync.WaitGroup
 	for _, c := range r.senders {
@@ -179,18 +175,12 @@ func (r *run) readBack(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) start() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.begun = time.Now()
-}
-
-// watch tells how far the run is until stop is called.
+// watch tells how far the run is, from now until stop is called.
 func (r *run) watch() (stop func()) {
 	if r.Progress == nil {
 		return func() {}
 	}
-	done := make(chan struct{})
+	begun, done := time.Now(), make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		t := time.NewTicker(between)
@@ -202,9 +192,7 @@ func (r *run) watch() (stop func()) {
 				return
 			case <-t.C:
 			}
-			r.mu.Lock()
-			p := Progress{Elapsed: time.Since(r.begun)}
-			r.mu.Unlock()
+			p := Progress{Elapsed: time.Since(begun)}
 			p.Posted, p.Awaited = r.book.counts()
 			p.PerSecond = float64(p.Posted-before) / between.Seconds()
 			before = p.Posted

@@ -35,7 +35,6 @@ type Env struct {
 	System   *accounts.System
 	Server   *embednats.Server
 	Accounts *accounts.Accounts
-	Refused  Refusals // by the servers alone
 
 	dir string
 	log *slog.Logger
@@ -45,6 +44,12 @@ type Env struct {
 
 	sys, parley, auth *nats.Conn
 }
+
+// Unheard takes refusals, which these tests don't look at.
+type Unheard struct{}
+
+// Refuse forgets a refusal.
+func (Unheard) Refuse(tenant.Refusal) {}
 
 // Start starts a server on free ports with the accounts of the pool's database. Nothing
 // reconciles in the background: tests that want it call Accounts.Run.
@@ -61,7 +66,7 @@ func Start(t testing.TB, pool *pgxpool.Pool) *Env {
 		t.Fatal(err)
 	}
 	e.StartServer(t)
-	if e.Accounts, err = accounts.New(ctx, accounts.Config{System: e.System, SYS: e.SYS(t), PARLEY: e.Conn(t, accounts.RoleNotices), Refusals: &e.Refused}); err != nil {
+	if e.Accounts, err = accounts.New(ctx, accounts.Config{System: e.System, SYS: e.SYS(t), PARLEY: e.Conn(t, accounts.RoleNotices), Refusals: Unheard{}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Accounts.Close)
@@ -220,25 +225,28 @@ func (e *Env) Signer(t testing.TB, row tenant.Tenant) nkeys.KeyPair {
 // his tenant. Servers name such users by their nkeys, so CONNZ does not find them by user id.
 func (e *Env) UserConn(t testing.TB, row tenant.Tenant, u tenant.UserID, perms jwt.Permissions, opts ...nats.Option) *nats.Conn {
 	t.Helper()
+	_, how := e.SignUser(t, row, u, perms)
+	opts = append([]nats.Option{nats.Name(string(u)), nats.CustomInboxPrefix(subject.Inbox(u)), how}, opts...)
+	return connect(t, e.Server.ClientURL(), opts...)
+}
+
+// SignUser signs such a user: his nkey, and how he connects.
+func (e *Env) SignUser(t testing.TB, row tenant.Tenant, u tenant.UserID, perms jwt.Permissions) (nkey string, how nats.Option) {
+	t.Helper()
 	user, err := nkeys.CreateUser()
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := user.PublicKey()
-	if err != nil {
+	if nkey, err = user.PublicKey(); err != nil {
 		t.Fatal(err)
 	}
-	c := jwt.NewUserClaims(public)
+	c := jwt.NewUserClaims(nkey)
 	c.Name, c.IssuerAccount, c.Permissions = string(u), row.Account, perms
 	text, err := c.Encode(e.Signer(t, row))
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts = append([]nats.Option{
-		nats.Name(string(u)), nats.CustomInboxPrefix(subject.Inbox(u)),
-		nats.UserJWT(func() (string, error) { return text, nil }, user.Sign),
-	}, opts...)
-	return connect(t, e.Server.ClientURL(), opts...)
+	return nkey, nats.UserJWT(func() (string, error) { return text, nil }, user.Sign)
 }
 
 func connect(t testing.TB, url string, opts ...nats.Option) *nats.Conn {

@@ -26,8 +26,6 @@ func (s *Store) Backlog(ctx context.Context, pushed time.Time) (tenant.Backlog, 
 func scanBacklog(row pgx.CollectableRow) (b tenant.Backlog, err error) {
 	var found *time.Time
 	err = row.Scan(&b.Accounts, &b.Behind, &b.Failing, &b.Failed, &b.Forgotten, &found)
-	if found != nil {
-		b.Found = found.UTC()
-	}
+	b.Found = utc(found)
 	return b, err
 }

@@ -69,9 +69,6 @@ func (x tx) RevokeCredentialsOf(ctx context.Context, t tenant.TenantID, key stri
 func scanCredential(row pgx.CollectableRow) (c tenant.Credential, err error) {
 	var revoked *time.Time
 	err = row.Scan(&c.NKey, &c.Tenant, &c.User, &c.Kind, &c.KeyID, &c.IssuedAt, &revoked)
-	c.IssuedAt = c.IssuedAt.UTC()
-	if revoked != nil {
-		c.RevokedAt = revoked.UTC()
-	}
+	c.IssuedAt, c.RevokedAt = c.IssuedAt.UTC(), utc(revoked)
 	return c, err
 }

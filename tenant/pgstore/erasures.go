@@ -47,8 +47,6 @@ func (s *Store) PersonErasure(ctx context.Context, t tenant.TenantID, u tenant.U
 func scanErasure(row pgx.CollectableRow) (e tenant.PersonErasure, err error) {
 	var finished *time.Time
 	err = row.Scan(&e.User, &e.Messages, &e.BegunAt, &finished)
-	if e.BegunAt = e.BegunAt.UTC(); finished != nil {
-		e.FinishedAt = finished.UTC()
-	}
+	e.BegunAt, e.FinishedAt = e.BegunAt.UTC(), utc(finished)
 	return e, err
 }

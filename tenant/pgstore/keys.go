@@ -109,11 +109,3 @@ func scanKey(row pgx.CollectableRow) (k tenant.Key, err error) {
 	k.CreatedAt, k.LastUsed, k.EndsAt, k.RemovedAt = k.CreatedAt.UTC(), utc(used), utc(ends), utc(removed)
 	return k, err
 }
-
-// utc is a time that may be absent.
-func utc(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.UTC()
-}

@@ -108,3 +108,11 @@ func mustChange(ctx context.Context, q querier, sql string, args ...any) error {
 	}
 	return err
 }
+
+// utc is a time that may be absent.
+func utc(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}

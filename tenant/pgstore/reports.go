@@ -67,12 +67,12 @@ func (s *Store) Reports(ctx context.Context, t tenant.TenantID, state tenant.Rep
 
 // Report returns a report that the tenant sees.
 func (x tx) Report(ctx context.Context, t tenant.TenantID, id int64) (tenant.Report, error) {
-	any := tenant.Page{Limit: 1}
-	from, err := parsePlace(any.After)
+	first := tenant.Page{Limit: 1}
+	from, err := parsePlace(first.After)
 	if err != nil {
 		return tenant.Report{}, err
 	}
-	row, err := one(ctx, x.q, scanReport, sqlReports, t, from.at, from.id, pattern(any), limit(any), tenant.AllReports, id)
+	row, err := one(ctx, x.q, scanReport, sqlReports, t, from.at, from.id, pattern(first), limit(first), tenant.AllReports, id)
 	return row, wrap(err, "read", "report", string(t), strconv.FormatInt(id, 10))
 }
 
