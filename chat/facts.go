@@ -34,7 +34,9 @@ const (
 		FROM unnest($2::text[], $3::text[]) AS p (room_id, user_id)
 		JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
 		JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = p.user_id AND m.tenant_id = $1`
-	sqlMutes = `SELECT room_id, user_id, why, since, until FROM mutes WHERE tenant_id = $1 AND user_id = ANY ($2)`
+	sqlMutes = `SELECT room_id, user_id, why, since, until FROM mutes WHERE tenant_id = $1 AND user_id = ANY ($2)
+		UNION ALL SELECT coalesce(r.room_id, ''), b.user_id, b.why, b.since, b.until FROM barred b LEFT JOIN rooms r USING (room_pk)
+		WHERE b.tenant_id = $1 AND b.user_id = ANY ($2)`
 	// A subquery and no join: whatever the statistics say, it is one look into the unique index each.
 	sqlSeen = `SELECT room_id, sender, message_id FROM (
 			SELECT p.room_id, p.sender, p.message_id, (SELECT true FROM messages m
@@ -133,7 +135,7 @@ func (p *projector) gather(ctx context.Context, tx pgx.Tx, l *line, batch []cand
 	a := keysOf(batch)
 	f = &facts{
 		rooms: map[tenant.RoomID]*roomFact{}, active: map[tenant.UserID]bool{},
-		members: map[pair]tenant.MemberState{}, readOnly: map[pair]bool{}, posters: map[pair][]period{}, mutes: map[pair]mute{}, seen: map[onceKey]bool{}, targets: map[targetKey]*target{},
+		members: map[pair]tenant.MemberState{}, readOnly: map[pair]bool{}, posters: map[pair][]period{}, mutes: map[pair][]mute{}, seen: map[onceKey]bool{}, targets: map[targetKey]*target{},
 		restraints: newRestraints(),
 	}
 	for i, seq := range a.targetSeqs {
@@ -231,7 +233,7 @@ func (f *facts) scanMutes(rows pgx.Rows) error {
 		if err := rows.Scan(&k.room, &k.user, &m.why, &m.since, &m.until); err != nil {
 			return err
 		}
-		f.mutes[k] = m
+		f.mutes[k] = append(f.mutes[k], m)
 	}
 	return rows.Err()
 }

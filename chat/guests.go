@@ -104,11 +104,11 @@ const sqlPastPosters = `SELECT p.room_id, p.name, o.since, o.until
 	JOIN past_posters o ON o.room_pk = r.room_pk AND o.tenant_id = p.tenant_id AND o.user_id = p.user_id`
 
 // The mutes of guests are their own tenants', in this room or in all.
-const sqlGuestMutes = `SELECT CASE WHEN m.room_id = '' THEN '' ELSE p.room_id END, p.name, m.why, m.since, m.until
-	FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS p (room_id, name, tenant_id, user_id)
-	JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
+const sqlGuestMutes = `WITH p AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS p (room_id, name, tenant_id, user_id) WHERE tenant_id <> $1)
+	SELECT CASE WHEN m.room_id = '' THEN '' ELSE p.room_id END, p.name, m.why, m.since, m.until
+	FROM p JOIN rooms r ON r.tenant_id = $1 AND r.room_id = p.room_id
 	JOIN mutes m ON m.tenant_id = p.tenant_id AND m.user_id = p.user_id AND m.room_id IN ('', r.address)
-	WHERE p.tenant_id <> $1`
+	UNION ALL SELECT '', p.name, b.why, b.since, b.until FROM p JOIN barred b USING (tenant_id, user_id) WHERE b.room_pk IS NULL`
 
 // queueStandings reads what the senders in shared rooms, and those whom they mention, are there.
 // NATS lets all users of a participant's account post that have the right subject; who is in

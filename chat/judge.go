@@ -16,12 +16,13 @@ const (
 	refusedPlace   = "wrong_place"    // the room is of another kind or class
 	refusedClosed  = "room_closed"    // frozen or archived when the message was stored
 	refusedSender  = "sender_unknown" // no such user
-	refusedMember  = "not_member"     // of a shared room, or only a reader there, when the message was stored
+	refusedMember  = "not_member"     // or only a reader, when the message was stored
 	refusedHeaders = "forged_headers" // headers that only the server writes
 	refusedBody    = "invalid_body"
 	refusedThread  = "thread_unknown"  // the reply is to no message of the room, or to a reply
 	refusedTarget  = "message_unknown" // the event is about no message of the room, or a deleted one
 	refusedSize    = "too_large"
+	refusedRevoked = "revoked" // the sender, when the message was stored
 	// A muted user's posts have the tenant.MuteReason as their code.
 )
 
@@ -59,7 +60,7 @@ type facts struct {
 	members  map[pair]tenant.MemberState
 	readOnly map[pair]bool     // of the members of shared rooms
 	posters  map[pair][]period // when they might post in shared rooms before
-	mutes    map[pair]mute     // without a room: in all
+	mutes    map[pair][]mute   // without a room: in all
 	seen     map[onceKey]bool  // messages that are there already
 	targets  map[targetKey]*target
 	anew     bool // the transaction plans each statement anew
@@ -69,15 +70,16 @@ type facts struct {
 // A period is from since until before until.
 type period struct{ since, until time.Time }
 
-// A mute keeps a user's posts from counting that were stored from since to until.
+// A mute keeps a user's posts from counting that were stored from since to until: a moderator muted him, or he
+// had lost the right to post and his connections were not closed yet.
 type mute struct {
-	why   tenant.MuteReason
+	why   string // the code of the refusal
 	since time.Time
 	until *time.Time // nil: it does not end
 }
 
 func (m mute) covers(at time.Time) bool {
-	return m.why != "" && !at.Before(m.since) && (m.until == nil || at.Before(*m.until))
+	return !at.Before(m.since) && (m.until == nil || at.Before(*m.until))
 }
 
 // A row is a message that counts, numbered.
@@ -256,8 +258,10 @@ func checkEvent(f *facts, c candidate, doom bool) string {
 func checkMutes(f *facts, c candidate) string {
 	sender := tenant.UserID(c.post.Sender)
 	for _, room := range []tenant.RoomID{c.post.Room, ""} {
-		if m := f.mutes[pair{room, sender}]; m.covers(c.msg.at) {
-			return string(m.why)
+		for _, m := range f.mutes[pair{room, sender}] {
+			if m.covers(c.msg.at) {
+				return m.why
+			}
 		}
 	}
 	return ""
