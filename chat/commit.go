@@ -81,7 +81,7 @@ func (p *projector) attempt(ctx context.Context, l *line, r run, doom bool) erro
 		}
 		return err
 	}
-	l.look = d.doubles+len(d.refused) > 0
+	l.look = len(d.doubles)+len(d.refused) > 0
 	p.committed(ctx, l, r, d)
 	p.tells.heard(d.rows)
 	p.flood.passed(l.tenant, f.limits.MessagesPerSecond, batch)
@@ -104,7 +104,7 @@ func (p *projector) write(ctx context.Context, tx pgx.Tx, l *line, r run, f *fac
 func (p *projector) committed(ctx context.Context, l *line, r run, d ruling) {
 	p.chat.progress.advance(l.stream, r.to)
 	p.chat.metrics.projected.Add(float64(len(d.rows)))
-	p.chat.metrics.doubles.Add(float64(d.doubles))
+	p.chat.metrics.doubles.Add(float64(len(d.doubles)))
 	var guests []mentioned
 	for _, r := range d.rows {
 		for _, to := range r.told {
@@ -119,7 +119,7 @@ func (p *projector) committed(ctx context.Context, l *line, r run, d ruling) {
 	for _, f := range d.refused {
 		p.chat.metrics.refused.WithLabelValues(f.code).Inc()
 	}
-	if len(d.refused) > 0 || d.erased {
+	if len(d.refused)+len(d.doubles) > 0 || d.erased {
 		p.purge.wake()
 	}
 }
@@ -181,6 +181,8 @@ const (
 		SELECT $1, seq, account, user_id, room_id, code
 		FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[]) AS r (account, seq, user_id, room_id, code)
 		ON CONFLICT (stream, seq) DO NOTHING`
+	// An edit or a deletion erases the sequence that counts: what is twice in a stream would keep the text.
+	sqlEraseDoubles = `INSERT INTO erasures (stream, seq) SELECT $1, unnest($2::bigint[]) ON CONFLICT (stream, seq) DO NOTHING`
 )
 
 // write queues what a ruling changes.
@@ -207,6 +209,9 @@ func (d ruling) write(q *pgx.Batch, l *line, f *facts) {
 			f.writeTargets(q, l)
 			d.writeAnew(q)
 		}
+	}
+	if len(d.doubles) > 0 {
+		q.Queue(sqlEraseDoubles, l.stream, d.doubles)
 	}
 	if len(d.refused) > 0 {
 		var seqs []uint64

@@ -109,8 +109,8 @@ type ruling struct {
 	refused []refusal
 	created []*roomFact // direct rooms
 	joins   []joining
-	doubles int
-	erased  bool // something is to be erased from the stream
+	doubles []uint64 // sequences
+	erased  bool     // something is to be erased from the stream
 }
 
 // A joining makes a member of who posts.
@@ -277,7 +277,7 @@ func (d *ruling) admit(f *facts, c candidate) (code string) {
 	}
 	key := onceKey{room.id, c.post.Sender, c.id}
 	if f.seen[key] {
-		d.doubles++
+		d.doubles = append(d.doubles, c.msg.seq)
 		return ""
 	}
 	if c.system() {
@@ -291,7 +291,7 @@ func (d *ruling) admit(f *facts, c candidate) (code string) {
 			f.seen[key] = true
 			d.rows = append(d.rows, row{room: room, sender: sender, id: c.id, msg: c.msg, target: c.event.Seq})
 		case code == "":
-			d.doubles++
+			d.doubles = append(d.doubles, c.msg.seq)
 		}
 		return code
 	}

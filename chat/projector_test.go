@@ -43,13 +43,19 @@ func TestDoubleBehindTheWindowIsSkipped(t *testing.T) {
 	s.wantTexts("town", "1:m1", "2:m2")
 	stop()
 	s.forgetIDs()
-	if ack := s.store(to, `{"text":"m1"}`, nats.Header{nats.MsgIdHdr: {id}}); ack.Duplicate {
+	double := s.store(to, `{"text":"m1"}`, nats.Header{nats.MsgIdHdr: {id}})
+	if double.Duplicate {
 		t.Fatal("the stream still knows the id")
 	}
 	// The same id of another sender is another message.
 	s.store(town.by("bob").Stored(s.tenant.Account), `{"text":"m3"}`, nats.Header{nats.MsgIdHdr: {id + "x"}})
 	s.run(s.chat)
 	s.wantTexts("town", "1:m1", "2:m2", "3:m3")
+	// What is deleted would stay in the stream otherwise.
+	s.eventually("the double is erased from the stream", func() bool {
+		_, err := s.chat.leaderGet(s.ctx(), subject.Stream(s.tenant.Account, tenant.Std), double.Seq)
+		return isJS(err, jsNoMessage)
+	})
 }
 
 // forgetIDs lets the stream forget its ids as it does after two minutes: a server that

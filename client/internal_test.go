@@ -29,7 +29,7 @@ func TestMergeAcceptsOnce(t *testing.T) {
 			case 1:
 				m.mended()
 			}
-			ok, late := m.accept(seq)
+			ok, late := m.accept(Message{Seq: seq})
 			if want := seq > after && !seen[seq]; ok != want || late != (want && seq < last) {
 				t.Fatalf("sequence %d behind %d: got %v, late %v", seq, last, ok, late)
 			}
@@ -38,11 +38,42 @@ func TestMergeAcceptsOnce(t *testing.T) {
 	})
 }
 
+// TestMergeKnowsAPostByItsID: a retry that comes after the stream has forgotten the id is stored once more.
+func TestMergeKnowsAPostByItsID(t *testing.T) {
+	t.Parallel()
+	m := newMerge(0)
+	m.mended()
+	const id = "0123456789abcdef"
+	for _, c := range []struct {
+		name string
+		msg  Message
+		want bool
+	}{
+		{"the first", Message{Seq: 1, Sender: "alice", ID: id}, true},
+		{"stored again", Message{Seq: 2, Sender: "alice", ID: id}, false},
+		{"another's", Message{Seq: 3, Sender: "bob", ID: id}, true},
+		{"an id that is not unique", Message{Seq: 4, Sender: "alice", ID: "1"}, true},
+		{"and again", Message{Seq: 5, Sender: "alice", ID: "1"}, true},
+		{"without an id", Message{Seq: 6, Sender: "alice"}, true},
+		{"and again", Message{Seq: 7, Sender: "alice"}, true},
+	} {
+		if ok, _ := m.accept(c.msg); ok != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, ok, c.want)
+		}
+	}
+	for seq := range uint64(maxSeen) {
+		m.accept(Message{Seq: 100 + seq, Sender: "alice", ID: NewID()})
+	}
+	if len(m.posts) != maxSeen {
+		t.Errorf("got %d posts remembered, want %d", len(m.posts), maxSeen)
+	}
+}
+
 func TestMergeIsBounded(t *testing.T) {
 	t.Parallel()
 	m := newMerge(0)
 	for seq := range uint64(3 * maxSeenOpen) {
-		m.accept(seq + 1)
+		m.accept(Message{Seq: seq + 1})
 	}
 	if len(m.seen) != maxSeenOpen || m.cursor != 0 {
 		t.Errorf("with history owed: got %d seen and cursor %d, want %d and 0", len(m.seen), m.cursor, maxSeenOpen)
@@ -51,7 +82,7 @@ func TestMergeIsBounded(t *testing.T) {
 	if len(m.seen) != maxSeen || m.cursor != 3*maxSeenOpen {
 		t.Errorf("mended: got %d seen and cursor %d", len(m.seen), m.cursor)
 	}
-	if ok, _ := m.accept(1); ok {
+	if ok, _ := m.accept(Message{Seq: 1}); ok {
 		t.Error("what was forgotten is accepted again")
 	}
 }

@@ -15,27 +15,59 @@ type merge struct {
 
 	floor uint64 // what is not above it counts as seen
 	seen  map[uint64]struct{}
-	order []uint64 // of seen, as they came
+	posts map[post]struct{} // of seen, those that tell their id
+	order []seen            // as they came
+}
+
+// A post is known by its id, however often it is stored: a retry that comes after the stream has forgotten the
+// id is stored and delivered again.
+type post struct{ sender, id string }
+
+// minID is from which length on the id of a post is unique.
+const minID = 16
+
+type seen struct {
+	seq  uint64
+	post post // its id is "" where it is not unique
 }
 
 func newMerge(after uint64) *merge {
-	return &merge{cursor: after, last: after, floor: after, seen: map[uint64]struct{}{}}
+	return &merge{cursor: after, last: after, floor: after, seen: map[uint64]struct{}{}, posts: map[post]struct{}{}}
 }
 
 // accept reports whether the message is new, and whether a later one went before it.
-func (m *merge) accept(seq uint64) (ok, late bool) {
-	if _, double := m.seen[seq]; double || seq <= m.floor {
+func (m *merge) accept(msg Message) (ok, late bool) {
+	s := seen{seq: msg.Seq}
+	if len(msg.ID) >= minID {
+		s.post = post{msg.Sender, msg.ID}
+	}
+	if !m.note(s) {
 		return false, false
 	}
-	m.seen[seq] = struct{}{}
-	m.order = append(m.order, seq)
-	m.forget()
+	seq := msg.Seq
 	late = seq < m.last
 	m.last = max(m.last, seq)
 	if m.whole {
 		m.cursor = max(m.cursor, seq)
 	}
 	return true, late
+}
+
+// note remembers what was seen, and reports whether it was not before.
+func (m *merge) note(s seen) bool {
+	if _, double := m.seen[s.seq]; double || s.seq <= m.floor {
+		return false
+	}
+	if s.post.id != "" {
+		if _, double := m.posts[s.post]; double {
+			return false
+		}
+		m.posts[s.post] = struct{}{}
+	}
+	m.seen[s.seq] = struct{}{}
+	m.order = append(m.order, s)
+	m.forget()
+	return true
 }
 
 // forget bounds what is remembered.
@@ -45,8 +77,10 @@ func (m *merge) forget() {
 		limit = maxSeen
 	}
 	for len(m.order) > limit {
-		m.floor = max(m.floor, m.order[0])
-		delete(m.seen, m.order[0])
+		oldest := m.order[0]
+		m.floor = max(m.floor, oldest.seq)
+		delete(m.seen, oldest.seq)
+		delete(m.posts, oldest.post)
 		m.order = m.order[1:]
 	}
 }

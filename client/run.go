@@ -200,7 +200,7 @@ func (j *joiner) drain(ctx context.Context) error {
 }
 
 func (j *joiner) deliver(ctx context.Context, m Message) error {
-	ok, late := j.merge.accept(m.Seq)
+	ok, late := j.merge.accept(m)
 	if !ok {
 		j.l.c.doubles.Add(1)
 		return nil

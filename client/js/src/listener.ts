@@ -310,7 +310,7 @@ export class Listener implements AsyncIterable<Message> {
   }
 
   *#deliver(m: Message): Generator<Message> {
-    const { fresh, late } = this.#merge.accept(m.seq);
+    const { fresh, late } = this.#merge.accept(m);
     if (!fresh) {
       this.#link.doubles++;
       return;

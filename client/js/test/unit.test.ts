@@ -42,22 +42,37 @@ test("a merge accepts each sequence once, and calls late what a greater one went
       [() => m.broken(), () => m.mended()][roll(10)]?.();
       const seq = 1 + roll(60);
       const want = seq > after && !seen.has(seq);
-      assert.deepEqual(m.accept(seq), { fresh: want, late: want && seq < last }, `seed ${seed}, sequence ${seq}`);
+      assert.deepEqual(m.accept({ seq, sender: "alice" }), { fresh: want, late: want && seq < last }, `seed ${seed}, sequence ${seq}`);
       seen.add(seq);
       last = Math.max(last, seq);
     }
   }
 });
 
+test("a merge knows a post by its id, however often it is stored", () => {
+  const m = new Merge(0);
+  const id = "0123456789abcdef";
+  const fresh = [
+    { seq: 1, sender: "alice", id },
+    { seq: 2, sender: "alice", id },
+    { seq: 3, sender: "bob", id },
+    { seq: 4, sender: "alice", id: "1" },
+    { seq: 5, sender: "alice", id: "1" },
+    { seq: 6, sender: "alice" },
+    { seq: 7, sender: "alice" },
+  ].filter((x) => m.accept(x).fresh);
+  assert.deepEqual(fresh.map((x) => x.seq), [1, 3, 4, 5, 6, 7]);
+});
+
 test("a merge is bounded", () => {
   const m = new Merge(0);
   for (let seq = 1; seq <= 200_000; seq++) {
-    m.accept(seq);
+    m.accept({ seq, sender: "alice" });
   }
   assert.equal(m.cursor, 0);
   m.mended();
   assert.equal(m.cursor, 200_000);
-  assert.equal(m.accept(1).fresh, false);
+  assert.equal(m.accept({ seq: 1, sender: "alice" }).fresh, false);
 });
 
 test("the life of a token", () => {
