@@ -140,7 +140,7 @@ func (w *web) showReports(q *request) (ui.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &ui.Reports{Page: ui.Page{Title: "Reports", Area: "reports"}, Base: q.base(), Search: l.search("Room, sender or reporter"), Pager: pager}
+	v := &ui.Reports{Page: ui.Page{Title: "Reports", Area: "reports"}, Closed: state == tenant.ClosedReports, Base: q.base(), Search: l.search("Room, sender or reporter"), Pager: pager}
 	for _, s := range []struct {
 		of    tenant.ReportState
 		label string

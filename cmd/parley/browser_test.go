@@ -148,7 +148,7 @@ func (s *server) runSnippet(text string) {
 }
 
 // look takes pictures of a page at both widths, light and dark, and finds faults: a page wider than its
-// window, and what axe calls serious.
+// window, buttons that lie over one another, and what axe calls serious.
 func (w *window) look(name, path string) {
 	w.t.Helper()
 	if path != "" {
@@ -166,6 +166,11 @@ func (w *window) look(name, path string) {
 			if got, most := v.Value.Arr()[0].Int(), v.Value.Arr()[1].Int(); got > most {
 				w.t.Errorf("%s at %d pixels: got a page %d wide, want no horizontal scroll", name, width, got)
 			}
+			v, err = w.Eval(overlapping)
+			w.must(err)
+			if got := v.Value.Str(); got != "" {
+				w.t.Errorf("%s at %d pixels: %s lie over one another", name, width, got)
+			}
 			shot, err := w.Screenshot(true, nil)
 			w.must(err)
 			w.must(os.MkdirAll(screenshots, 0o755))
@@ -176,6 +181,22 @@ func (w *window) look(name, path string) {
 	}
 	w.must(proto.EmulationSetEmulatedMedia{}.Call(w))
 }
+
+// overlapping names the first two buttons or labels of a page that share some of its area.
+const overlapping = `() => {
+	const all = [...document.querySelectorAll("main button, main a[role=button], main .tag")]
+		.filter(e => e.checkVisibility({visibilityProperty: true, opacityProperty: true}) && !e.closest("[popover], .sr"))
+		.map(e => ({text: e.textContent.trim(), e, r: e.getBoundingClientRect()}));
+	for (const a of all) {
+		for (const b of all) {
+			if (a !== b && !a.e.contains(b.e) && !b.e.contains(a.e) && a.r.left < b.r.right - 1 && b.r.left < a.r.right - 1
+				&& a.r.top < b.r.bottom - 1 && b.r.top < a.r.bottom - 1) {
+				return JSON.stringify(a.text) + " and " + JSON.stringify(b.text);
+			}
+		}
+	}
+	return "";
+}`
 
 // accessible runs axe over a page.
 func (w *window) accessible(name string) {

@@ -64,6 +64,7 @@ type TextPart struct {
 type Reports struct {
 	Page
 	Base   string
+	Closed bool // shows the closed ones
 	Tabs   []Tab
 	Search Search
 	Rows   []ReportRow
