@@ -36,6 +36,11 @@ export interface Status {
 }
 
 const connectTimeout = 5_000; // longer than the servers' own of 2 s, or they could not refuse in time
+// A first connection that fails within undecided was refused, or met no server; else it is tried again, maxDials
+// times in all, up to maxDialPause apart.
+const undecided = 1_500;
+const maxDials = 10;
+const maxDialPause = 2_000;
 const minWait = 50; // to twice that passes before a reconnection
 const quickAttempts = 20; // with minWait between; then the server is down rather than restarting
 const slowWait = 1_000;
@@ -87,7 +92,7 @@ export class Link {
     const link = new Link(o);
     await link.#tokens?.renew();
     try {
-      link.#nc = await dial(link.#natsOptions(o));
+      link.#nc = await link.#dial(dial, o);
     } catch (e) {
       throw isRefusal(e)
         ? new ParleyError("refused", `the server refused ${o.user} (authorization violation)`, { cause: e })
@@ -123,6 +128,24 @@ export class Link {
 
   get up(): boolean {
     return this.#up;
+  }
+
+  /**
+   * Connects, and tries again where the servers did not decide: they drop who comes in a storm, and it looks like a
+   * refusal but for the time that it takes. A decision comes at once.
+   */
+  async #dial(dial: Dial, o: Options): Promise<NatsConnection> {
+    for (let attempt = 1; ; attempt++) {
+      const begun = Date.now();
+      try {
+        return await dial(this.#natsOptions(o));
+      } catch (e) {
+        if (attempt === maxDials || Date.now() - begun < undecided) {
+          throw e;
+        }
+      }
+      await sleep(Math.random() * maxDialPause);
+    }
   }
 
   #natsOptions(o: Options): ConnectionOptions {

@@ -1,11 +1,12 @@
 // The parts that need no server.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 
-import { headers, type Msg } from "@nats-io/nats-core";
+import { AuthorizationError, headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 
 import { ParleyError } from "../src/errors.js";
+import { type Dial, Link } from "../src/link.js";
 import { Merge } from "../src/merge.js";
 import { parseLive, parseStored } from "../src/message.js";
 import { parseNotice } from "../src/notice.js";
@@ -239,4 +240,47 @@ test("a working set holds 50 rooms, the latest wanted first", () => {
   }
   assert.equal(suffix().split(",").length, 50);
   assert.ok(suffix().startsWith(";rooms=r59,"));
+});
+
+/** A dial whose attempts end after so many milliseconds each, undefined for one that succeeds; and how many there were. */
+function dialing(t: TestContext, takes: (number | undefined)[]): { dial: Dial; tries: () => number } {
+  t.mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1_800_000_000_000 });
+  let n = 0;
+  let later: NodeJS.Immediate | undefined;
+  t.after(() => clearImmediate(later));
+  const connection = {
+    status: () => ({ async *[Symbol.asyncIterator]() { await new Promise(() => {}); } }),
+    subscribe: () => {},
+    flush: async () => {},
+    close: async () => {},
+  };
+  const dial: Dial = async () => {
+    const ms = takes[Math.min(n++, takes.length - 1)];
+    if (ms === undefined) {
+      return connection as unknown as NatsConnection;
+    }
+    t.mock.timers.tick(ms);
+    later = setImmediate(() => t.mock.timers.tick(10_000)); // whatever it waits
+    throw new AuthorizationError("Authorization Violation");
+  };
+  return { dial, tries: () => n };
+}
+
+test("a first connection that nobody decided about is tried again", async (t) => {
+  const { dial, tries } = dialing(t, [2_000, 2_000, undefined]);
+  const link = await Link.open(dial, { servers: "nats://127.0.0.1", user: "alice", token: "x" });
+  assert.equal(tries(), 3);
+  link.stop(new ParleyError("closed", "done"));
+});
+
+test("a first connection that is refused is not", async (t) => {
+  const { dial, tries } = dialing(t, [200]);
+  await assert.rejects(Link.open(dial, { servers: "nats://127.0.0.1", user: "alice", token: "x" }), { code: "refused" });
+  assert.equal(tries(), 1);
+});
+
+test("a first connection that is never decided about is given up", async (t) => {
+  const { dial, tries } = dialing(t, [2_000]);
+  await assert.rejects(Link.open(dial, { servers: "nats://127.0.0.1", user: "alice", token: "x" }), { code: "refused" });
+  assert.equal(tries(), 10);
 });
