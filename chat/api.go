@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nats-io/nats.go"
 
 	"parley/tenant"
@@ -73,9 +76,51 @@ func typed[Q any](fn func(c *Chat, ctx context.Context, who caller, q Q) (any, e
 	return func(c *Chat, ctx context.Context, who caller, request []byte) (any, error) {
 		var q Q
 		if err := decodeStrict(request, &q); err != nil {
-			return nil, tenant.Errorf(tenant.CodeInvalid, "the request is not the JSON object that this operation takes")
+			return nil, malformed(err)
 		}
 		return fn(c, ctx, who, q)
+	}
+}
+
+// malformed names the field for which a request was not decoded.
+func malformed(err error) error {
+	var form *json.SemanticError
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &form) && form.JSONPointer != "" && errors.Is(form, json.ErrUnknownName):
+		return tenant.Invalid(fieldOf(form.JSONPointer), "is no field of this operation")
+	case errors.As(err, &form) && form.JSONPointer != "" && form.GoType != nil:
+		return tenant.Invalid(fieldOf(form.JSONPointer), "must be "+wordFor(form.GoType))
+	case errors.As(err, &syntax) && errors.Is(syntax, jsontext.ErrDuplicateName):
+		return tenant.Invalid(fieldOf(syntax.JSONPointer), "must be there once")
+	}
+	return tenant.Errorf(tenant.CodeInvalid, "the request is not the JSON object that this operation takes")
+}
+
+// fieldOf is the field of a request that a fault is in, no longer than any that there is.
+func fieldOf(p jsontext.Pointer) string {
+	const longest = 40
+	for field := range p.Tokens() {
+		return strings.ToValidUTF8(field[:min(len(field), longest)], "")
+	}
+	return ""
+}
+
+// wordFor says what JSON a field of a type takes.
+func wordFor(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint64:
+		return "a whole number from 0"
+	case reflect.Slice:
+		return "a list"
+	default:
+		return "of another form"
 	}
 }
 

@@ -28,6 +28,9 @@ type createRequest struct {
 }
 
 func (c *Chat) opCreate(ctx context.Context, who caller, q createRequest) (any, error) {
+	if _, err := tenant.ParseRoomID("room", q.Room); err != nil {
+		return nil, err
+	}
 	if q.Kind == "" {
 		q.Kind = string(tenant.Private)
 	}

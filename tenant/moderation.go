@@ -54,22 +54,25 @@ func (s *Service) Invite(ctx context.Context, a Actor, t TenantID, r RoomID, u U
 		return Member{}, err
 	}
 	return s.changeMember(ctx, a, t, r, u, memberChange{action: "member.invite", event: EventInvited, by: powerModerate}, func(c standing) (*Member, error) {
-		switch {
-		case c.before != nil && c.before.State == Banned:
+		if c.before != nil && c.before.State == Banned {
 			return nil, Errorf(CodeConflict, "%s is banned from this room; end the ban first", u)
+		}
+		until, err := term.end(c.now)
+		switch {
+		case err != nil:
+			return nil, err
 		case c.before != nil && c.before.State == Joined:
 			return nil, errNoChange
 		}
-		if err := c.by.above(parsed); err != nil {
+		if err = c.by.above(parsed); err != nil {
 			return nil, err
 		}
 		m, err := c.joined(parsed)
 		if err != nil {
 			return nil, err
 		}
-		m.State = Invited
-		m.Until, err = term.end(c.now)
-		return m, err
+		m.State, m.Until = Invited, until
+		return m, nil
 	})
 }
 
