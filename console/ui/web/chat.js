@@ -1,6 +1,6 @@
 // The chat page: rooms with what is unread, history, live messages, edits, reactions, replies, typing,
 // who is there, and search. All that others wrote becomes text nodes, never markup.
-import { connect, System } from "../../../client/js/src/index.ts";
+import { connect, newId, System } from "../../../client/js/src/index.ts";
 
 const root = document.querySelector("#chat");
 const $ = (what) => root.querySelector(`[data-part="${what}"]`);
@@ -16,6 +16,7 @@ let thread; // the message whose replies are shown instead of the room
 let replies = new Map(); // of it, by sequence
 let replyTo, editing, typedAt = 0;
 const typists = new Map(); // user: timer
+const outgoing = new Map(); // what this page posts and has not heard yet, by id: {id, room, draft, error, seq}
 
 function make(tag, props = {}, ...children) {
   const e = Object.assign(document.createElement(tag), props);
@@ -122,7 +123,7 @@ async function open(id) {
   const page = await client.history(room, { limit: 50 });
   older = page.more;
   oldest = page.messages[0]?.seq ?? 0;
-  page.messages.filter((m) => !changes.includes(m.event?.event)).forEach((m) => messages.set(m.seq, m));
+  page.messages.filter((m) => !changes.includes(m.event?.event)).forEach((m) => { messages.set(m.seq, m); heard(m); });
   drawMessages();
   $("messages").scrollTop = $("messages").scrollHeight;
   drawRooms();
@@ -152,6 +153,7 @@ function take(m) {
     if (thread?.seq === e.seq) change(thread, e, m.time);
     return;
   }
+  if (m.sender === client.user) heard(m);
   messages.set(m.seq, m);
   const root = messages.get(m.thread);
   if (root) root.replies = (root.replies ?? 0) + 1;
@@ -225,9 +227,23 @@ function drawMessages() {
     if (!m.deleted) item.append(actions(m, mine));
     return item;
   });
+  list.push(...[...outgoing.values()].filter((o) => o.room.id === room.id && (!thread || o.draft.thread === thread.seq)).map(outgoingLine));
   $("messages").replaceChildren(
     older && !thread ? make("li", { className: "event" }, make("button", { type: "button", className: "plain", textContent: "Earlier messages", onclick: () => attempt(earlier) })) : "",
     ...(list.length ? list : [make("li", { className: "event", textContent: "Nothing said here yet. Say hello below." })]));
+}
+
+/** A message on its way, or one that did not arrive. */
+function outgoingLine(o) {
+  const item = make("li", { className: "mine outgoing" },
+    make("div", { className: "by" }, ...name(client.user), make("span", { className: o.error ? "tag bad" : "muted", textContent: o.error ? "not sent" : "sending…" })),
+    make("p", {}, rich(o.draft.text)));
+  if (!o.error) return item;
+  const button = (textContent, onclick) => make("button", { type: "button", className: "given", textContent, onclick });
+  item.append(make("p", { className: "muted small", textContent: o.error }), make("div", { className: "acts" },
+    button("Try again", () => deliver(o)),
+    button("Discard", () => { outgoing.delete(o.id); drawMessages(); })));
+  return item;
 }
 
 function actions(m, mine) {
@@ -284,8 +300,52 @@ async function send() {
   compose();
   client.typing(room, false);
   typedAt = 0;
-  if (about) await client.call("edit", { room: room.id, seq: about.seq, text });
-  else await client.post(room, { text, ...(to && { thread: to }), ...(link && { attachments: [{ url: link }] }) });
+  if (about) await edit(about, text);
+  else await deliver({ id: newId(), room, draft: { text, ...(to && { thread: to }), ...(link && { attachments: [{ url: link }] }) } });
+}
+
+async function edit(of, text) {
+  try {
+    await client.call("edit", { room: room.id, seq: of.seq, text });
+  } catch (err) {
+    compose({ edit: of });
+    $("text").value = text;
+    throw err;
+  }
+}
+
+/** Posts under one id, so that whatever is tried again is there once, and shows it meanwhile. */
+async function deliver(o) {
+  delete o.error;
+  outgoing.set(o.id, o);
+  const show = () => { if (room?.id === o.room.id) drawMessages(); };
+  show();
+  $("messages").scrollTop = $("messages").scrollHeight;
+  try {
+    o.seq = (await client.post(o.room, { ...o.draft, id: o.id })).seq;
+    if (messages.has(o.seq)) outgoing.delete(o.id);
+  } catch (err) {
+    if (outgoing.has(o.id)) o.error = err?.message ?? String(err);
+  }
+  show();
+}
+
+/** What was stored does not count after all: it goes, and can be sent anew, under another id. */
+function refused(n) {
+  say(`Not accepted: ${n.code}`, true);
+  const m = room?.id === n.room ? messages.get(n.seq) : undefined;
+  if (!m) return;
+  messages.delete(n.seq);
+  const id = newId();
+  outgoing.set(id, { id, room, draft: { text: m.text, ...(m.thread && { thread: m.thread }), ...(m.attachments && { attachments: m.attachments }) }, error: n.code });
+  drawMessages();
+}
+
+/** A message of one's own has come, live or from history, which does not tell the id. */
+function heard(m) {
+  for (const o of outgoing.values()) {
+    if (o.id === m.id || o.seq === m.seq) outgoing.delete(o.id);
+  }
 }
 
 function hear(s) {
@@ -336,7 +396,7 @@ async function start() {
       drawRooms();
     }
     if (["invited", "removed", "rights", "mention"].includes(n.what)) attempt(loadRooms);
-    if (n.what === "refused") say(`Not accepted: ${n.code}`, true);
+    if (n.what === "refused") refused(n);
   });
   setInterval(() => { if (room && client.connected && !document.hidden) attempt(presence); }, 15000);
   await loadRooms();
