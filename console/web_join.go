@@ -73,7 +73,12 @@ func (w *web) doLinkInfo(q *request) (outcome, error) {
 	if e, ok := tenant.AsError(err); ok {
 		return outcome{view: ui.LinkInfo{Error: sentence(e.Message)}}, nil
 	}
-	return outcome{view: ui.LinkInfo{Kind: string(l.Kind), Tenant: l.TenantName, Role: string(l.Role), Until: l.ExpiresAt}}, err
+	info := ui.LinkInfo{Kind: string(l.Kind), Tenant: l.TenantName, Role: string(l.Role), Until: l.ExpiresAt}
+	if err != nil || w.provider == nil || q.who != nil || l.Kind == tenant.LinkRecovery {
+		return outcome{view: info}, err
+	}
+	info.SSO = []ui.Option{{Value: ssoPath + "?link", Label: "Join with " + w.provider.Host()}}
+	return outcome{view: info, cookie: w.cookie(linkCookie, secret.Reveal(), int(ssoLife.Seconds()))}, nil
 }
 
 func (w *web) doJoin(q *request) (outcome, error) {
@@ -117,15 +122,22 @@ func (w *web) doAccept(q *request) (outcome, error) {
 		return q.correct(&form, err, again)
 	}
 	used, err := w.people.Accept(q.Context(), *q.who, secret)
-	switch {
-	case err != nil:
+	if err != nil {
 		return q.correct(&form, err, again)
-	case used.Kind == tenant.LinkSeat:
-		return to("/t/"+string(used.Tenant), "You work for this tenant now, as %s.", used.Role), nil
-	case used.Kind == tenant.LinkOperator:
-		return to("/operator", "You are an operator now."), nil
 	}
-	return to("/tenants/new", "You may make tenants now."), nil
+	return accepted(used), nil
+}
+
+// accepted leads to what a link has given.
+func accepted(used tenant.Link) outcome {
+	switch used.Kind {
+	case tenant.LinkSeat:
+		return to("/t/"+string(used.Tenant), "You work for this tenant now, as %s.", used.Role)
+	case tenant.LinkOperator:
+		return to("/operator", "You are an operator now.")
+	default:
+		return to("/tenants/new", "You may make tenants now.")
+	}
 }
 
 func recoverForm() ui.Form {

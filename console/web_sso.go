@@ -24,7 +24,9 @@ const (
 	ssoPath   = "/login/sso"
 	ssoReturn = "/login/sso/return"
 	ssoCookie = "parley-sso"
-	ssoLife   = 10 * time.Minute // that people have at the provider
+	// The secret of a link that was looked at. It waits here for who goes to the provider, where no form can take it.
+	linkCookie = "parley-link"
+	ssoLife    = 10 * time.Minute // that people have at the provider
 )
 
 func (w *web) newProvider(c *SSOConfig) (*sso.Provider, error) {
@@ -55,22 +57,28 @@ func (w *web) serveSSO(q *request, out http.ResponseWriter) error {
 		return err
 	}
 	kept := url.Values{"state": {a.State}, "nonce": {a.Nonce}, "verifier": {a.Verifier}, "next": {localPath(q.URL.Query().Get("next"))}}
+	if q.URL.Query().Has("link") {
+		kept.Set("link", "yes")
+	}
 	http.SetCookie(out, w.cookie(ssoCookie, kept.Encode(), int(ssoLife.Seconds())))
 	http.Redirect(out, q.Request, at, http.StatusSeeOther)
 	return nil
 }
 
-// attempt reads what the browser remembers of its way to the provider.
-func (w *web) attempt(q *request) (a sso.Attempt, next string) {
+// attempt reads what the browser remembers of its way to the provider, with the secret of the link that it went for.
+func (w *web) attempt(q *request) (a sso.Attempt, next string, link tenant.Secret) {
 	cookie, err := q.Cookie(w.cookieName(ssoCookie))
 	if err != nil {
-		return a, "/"
+		return a, "/", ""
 	}
 	kept, err := url.ParseQuery(cookie.Value)
 	if err != nil {
-		return a, "/"
+		return a, "/", ""
 	}
-	return sso.Attempt{State: kept.Get("state"), Nonce: kept.Get("nonce"), Verifier: kept.Get("verifier")}, localPath(kept.Get("next"))
+	if c, err := q.Cookie(w.cookieName(linkCookie)); err == nil && kept.Has("link") {
+		link = tenant.Secret(c.Value)
+	}
+	return sso.Attempt{State: kept.Get("state"), Nonce: kept.Get("nonce"), Verifier: kept.Get("verifier")}, localPath(kept.Get("next")), link
 }
 
 // serveSSOReturn logs in who comes back from the provider.
@@ -78,9 +86,10 @@ func (w *web) serveSSOReturn(q *request, out http.ResponseWriter) error {
 	if w.provider == nil {
 		return tenant.NotFound("page")
 	}
-	a, next := w.attempt(q)
+	a, next, link := w.attempt(q)
 	http.SetCookie(out, w.cookie(ssoCookie, "", -1))
-	session, arrival, err := w.ssoLogin(q, a)
+	http.SetCookie(out, w.cookie(linkCookie, "", -1))
+	session, arrival, err := w.ssoLogin(q, a, link)
 	if err != nil {
 		q.call.err = err // the page says less
 		form := loginForm(next)
@@ -94,13 +103,32 @@ func (w *web) serveSSOReturn(q *request, out http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
+	if link != "" && arrival != tenant.ArrivedNew {
+		if done.to, done.said, err = w.acceptAfter(q, session, link); err != nil {
+			return err
+		}
+	}
 	if arrival == tenant.ArrivedLinked {
 		done.said = "Your account now opens by " + w.provider.Host() + ". Its password, passkeys and recovery codes from before work no more."
 	}
 	return w.finish(out, q, done)
 }
 
-func (w *web) ssoLogin(q *request, a sso.Attempt) (tenant.Secret, tenant.Arrival, error) {
+// acceptAfter uses a link for somebody who had an account before they opened it. They are logged in whatever becomes of it.
+func (w *web) acceptAfter(q *request, session, link tenant.Secret) (path, said string, err error) {
+	who, err := w.people.Principal(q.Context(), session)
+	if err != nil {
+		return "", "", err
+	}
+	used, err := w.people.Accept(q.Context(), who, link)
+	if e, ok := tenant.AsError(err); ok {
+		return "/", sentence(e.Message), nil
+	}
+	done := accepted(used)
+	return done.to, done.said, err
+}
+
+func (w *web) ssoLogin(q *request, a sso.Attempt, link tenant.Secret) (tenant.Secret, tenant.Arrival, error) {
 	answer, from := q.URL.Query(), q.browser()
 	if !a.Answers(answer.Get("state")) {
 		return "", "", tenant.Errorf(tenant.CodeUnauthorized, "this login was not begun in this browser, or took too long; begin it here again")
@@ -115,7 +143,7 @@ func (w *web) ssoLogin(q *request, a sso.Attempt) (tenant.Secret, tenant.Arrival
 	if err != nil {
 		return "", "", err
 	}
-	session, arrival, err := w.people.LogInVouched(q.Context(), who, from)
+	session, arrival, err := w.people.LogInVouched(q.Context(), who, link, from)
 	if err == nil {
 		w.throttle.right(nobody, from.Address)
 	}

@@ -56,9 +56,14 @@ func newProvided(t *testing.T, policy tenant.SignUp) *provided {
 }
 
 // goes is where a browser is sent that begins a login, changed by edit.
-func (p *provided) begins(b *surfer, edit func(q url.Values)) string {
+func (p *provided) begins(b *surfer, edit func(url.Values)) string {
 	p.t.Helper()
-	got := b.get("/login/sso?next=/account")
+	return p.beginsAt(b, "/login/sso?next=/account", edit)
+}
+
+func (p *provided) beginsAt(b *surfer, path string, edit func(url.Values)) string {
+	p.t.Helper()
+	got := b.get(path)
 	to, err := url.Parse(got.header.Get("Location"))
 	p.must(err)
 	if got.status != http.StatusSeeOther || !strings.HasPrefix(to.String(), p.at.AuthorizationEndpoint()) {
@@ -188,6 +193,53 @@ func TestWhoMayJoinByTheProvider(t *testing.T) {
 		boss := &guest{MockUser: mockoidc.MockUser{Subject: "op-1", Email: "op@example.com", EmailVerified: true}}
 		b.goes("who has an account", p.arrives(b, boss), "/account")
 		op.goes("whose other session has ended", op.get("/account"), "/login?next=%2Faccount")
+	}
+}
+
+// Who is invited, and logs in by the provider, is where they were invited to.
+func TestAnInvitationByTheProvider(t *testing.T) {
+	t.Parallel()
+	p := newProvided(t, tenant.SignUpInvite)
+	boss := p.operator()
+	boss.goes("make a tenant", boss.post("/tenants/new", "name", "acme", "id", "acme", "timezone", "UTC"), "/t/acme/connect")
+	invite := func(role string) string {
+		secret, _, err := p.people.Invite(t.Context(), boss.principal().Actor(), "acme", role)
+		p.must(err)
+		return secret.Reveal()
+	}
+	goes := func(b *surfer, link string, who *guest) reply {
+		b.shows("the link", b.post("/join/info", "link", link), http.StatusOK, "You are invited to", `href="/login/sso?link"`, "Join with 127.0.0.1")
+		return b.get(p.comesBack(p.beginsAt(b, "/login/sso?link", nil), who))
+	}
+	b, link := p.surfer(), invite("moderator")
+	b.goes("a new person", goes(b, link, ada()), "/")
+	b.shows("their tenants", b.get("/"), http.StatusOK, "acme", "moderator")
+	if who := b.principal(); who.Profile.Founder || who.Profile.Operator || who.Profile.Email != "ada@example.com" {
+		t.Errorf("got %+v, want a person with a seat alone", who.Profile)
+	}
+	b.shows("the link is used", p.surfer().post("/join/info", "link", link), http.StatusOK, "was used")
+
+	// The link waits for its own way to the provider, and for no other.
+	eve := &guest{MockUser: mockoidc.MockUser{Subject: "eve-1", Email: "eve@example.com", EmailVerified: true}}
+	other, second := p.surfer(), invite("viewer")
+	other.post("/join/info", "link", second)
+	other.shows("a stranger by the plain login", p.arrives(other, eve), http.StatusForbidden, "signing up needs a link")
+	other.shows("who lost the link on the way", other.get(p.comesBack(p.beginsAt(other, "/login/sso?link", nil), eve)), http.StatusForbidden, "signing up needs a link")
+
+	known := &guest{MockUser: mockoidc.MockUser{Subject: "eve-1", Email: "eve@example.com", EmailVerified: true}}
+	founder, _, err := p.people.OperatorLink(t.Context(), boss.principal(), tenant.LinkFounder)
+	p.must(err)
+	other = p.surfer()
+	other.shows("another kind of link", other.post("/join/info", "link", founder.Reveal()), http.StatusOK, "tenants of your own", "Join with")
+	other.goes("a founder", other.get(p.comesBack(p.beginsAt(other, "/login/sso?link", nil), known)), "/")
+	again := p.surfer()
+	again.goes("who has an account", goes(again, second, known), "/t/acme")
+	third := invite("admin")
+	again = p.surfer()
+	again.shows("who works there already", again.goes("is logged in", goes(again, third, known), "/"), http.StatusOK, "You work for this tenant already")
+	again.shows("and the link is left", p.surfer().post("/join/info", "link", third), http.StatusOK, "as <strong>admin</strong>")
+	if n := p.count("SELECT count(*) FROM people WHERE email IN ('ada@example.com', 'eve@example.com')"); n != 2 {
+		t.Errorf("got %d people, want the two", n)
 	}
 }
 

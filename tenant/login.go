@@ -65,13 +65,17 @@ func (p *People) start(ctx context.Context, who Profile, from Browser, method st
 		if err := also(tx, now); err != nil {
 			return err
 		}
-		if err := tx.InsertLogin(ctx, login); err != nil {
-			return err
-		}
-		after := map[string]string{"address": from.Address, "method": method, "login": login.ID}
-		return audit(ctx, tx, actorOf(who), now, "", "person.login", "person:"+who.Email, nil, after)
+		return insertLogin(ctx, tx, who, login, method, now)
 	})
 	return secret, err
+}
+
+func insertLogin(ctx context.Context, tx Tx, who Profile, login Login, method string, now time.Time) error {
+	if err := tx.InsertLogin(ctx, login); err != nil {
+		return err
+	}
+	after := map[string]string{"address": login.Address, "method": method, "login": login.ID}
+	return audit(ctx, tx, actorOf(who), now, "", "person.login", "person:"+who.Email, nil, after)
 }
 
 // own runs a change that a session's person makes of how they log in. It holds the person's row, and

@@ -84,21 +84,25 @@ func (p *People) Join(ctx context.Context, link Secret, n NewPerson, from Browse
 	profile := Profile{ID: newPersonID(), Email: n.Email, Name: n.Name, PasswordHash: hash, Founder: p.signUp == SignUpOpen, CreatedAt: now}
 	login, secret := newLogin(profile.ID, from, now)
 	err = p.write(ctx, link, now, func(tx Tx, l Link) error {
-		made := profile // fn may run again
-		made.Operator = l.Kind == LinkOperator
-		made.Founder = profile.Founder || made.Operator || l.Kind == LinkFounder
-		if err := tx.InsertProfile(ctx, made); err != nil {
+		if _, err := insertPerson(ctx, tx, profile, l, now); err != nil {
 			return err
 		}
-		if err := takeSeat(ctx, tx, l, made, now); err != nil {
-			return err
-		}
-		if err := tx.InsertLogin(ctx, login); err != nil {
-			return err
-		}
-		return audit(ctx, tx, actorOf(made), now, "", "person.join", "person:"+made.Email, nil, made)
+		return tx.InsertLogin(ctx, login)
 	})
 	return secret, err
+}
+
+// insertPerson writes a new person with what a link gives them.
+func insertPerson(ctx context.Context, tx Tx, who Profile, l Link, now time.Time) (Profile, error) {
+	who.Operator = l.Kind == LinkOperator
+	who.Founder = who.Founder || who.Operator || l.Kind == LinkFounder
+	if err := tx.InsertProfile(ctx, who); err != nil {
+		return who, err
+	}
+	if err := takeSeat(ctx, tx, l, who, now); err != nil {
+		return who, err
+	}
+	return who, audit(ctx, tx, actorOf(who), now, "", "person.join", "person:"+who.Email, nil, who)
 }
 
 func (p *People) mayJoin(ctx context.Context, link Secret) error {

@@ -38,8 +38,9 @@ const (
 
 // LogInVouched starts a session of a person whom the provider vouches for. Whoever has an account of
 // their verified address, made by whomever, loses it to them: its password, passkeys, codes, links and
-// sessions end, since nobody ever proved to Parley that the address is theirs.
-func (p *People) LogInVouched(ctx context.Context, v Vouched, from Browser) (Secret, Arrival, error) {
+// sessions end, since nobody ever proved to Parley that the address is theirs. Who is new is signed up by the
+// link, which stays as it is where they are not; "" where there is none.
+func (p *People) LogInVouched(ctx context.Context, v Vouched, link Secret, from Browser) (Secret, Arrival, error) {
 	if err := v.parse(); err != nil {
 		return "", "", err
 	}
@@ -59,7 +60,7 @@ func (p *People) LogInVouched(ctx context.Context, v Vouched, from Browser) (Sec
 	if !errors.Is(err, ErrNotFound) {
 		return "", "", err
 	}
-	secret, err := p.joinVouched(ctx, v, from)
+	secret, err := p.joinVouched(ctx, v, link, from)
 	return secret, ArrivedNew, err
 }
 
@@ -106,24 +107,32 @@ func auditVouched(ctx context.Context, tx Tx, who Profile, v Vouched, now time.T
 	return audit(ctx, tx, actorOf(who), now, "", action, "person:"+who.Email, nil, map[string]string{"issuer": v.Issuer, "subject": v.Subject})
 }
 
-// joinVouched signs a person up where everybody may.
-func (p *People) joinVouched(ctx context.Context, v Vouched, from Browser) (Secret, error) {
-	if p.signUp != SignUpOpen {
-		return "", Errorf(CodeForbidden, "there is no account of your e-mail address here, and signing up needs a link; ask the operator, or an admin of your company, for one, and sign up with it first")
+// joinVouched signs a person up, by a link or, where everybody may, without one.
+func (p *People) joinVouched(ctx context.Context, v Vouched, link Secret, from Browser) (Secret, error) {
+	if link != "" {
+		if err := p.mayJoin(ctx, link); err != nil {
+			return "", err
+		}
+	} else if p.signUp != SignUpOpen {
+		return "", Errorf(CodeForbidden, "there is no account of your e-mail address here, and signing up needs a link; ask the operator, or an admin of your company, for one, and open it first")
 	}
-	who := Profile{ID: newPersonID(), Email: v.Email, Name: v.Name, Founder: true, CreatedAt: p.clock()}
-	return p.start(ctx, who, from, "provider", func(tx Tx, now time.Time) error {
-		if err := tx.InsertProfile(ctx, who); err != nil {
+	now := p.clock()
+	profile := Profile{ID: newPersonID(), Email: v.Email, Name: v.Name, Founder: p.signUp == SignUpOpen, CreatedAt: now}
+	login, secret := newLogin(profile.ID, from, now)
+	err := p.write(ctx, link, now, func(tx Tx, l Link) error {
+		who, err := insertPerson(ctx, tx, profile, l, now)
+		if err != nil {
 			return err
 		}
-		if err := tx.InsertIdentity(ctx, PersonIdentity{Issuer: v.Issuer, Subject: v.Subject, Person: who.ID, LinkedAt: now}); err != nil {
+		if err = tx.InsertIdentity(ctx, PersonIdentity{Issuer: v.Issuer, Subject: v.Subject, Person: who.ID, LinkedAt: now}); err != nil {
 			return err
 		}
-		if err := audit(ctx, tx, actorOf(who), now, "", "person.join", "person:"+who.Email, nil, who); err != nil {
+		if err = auditVouched(ctx, tx, who, v, now, "person.link"); err != nil {
 			return err
 		}
-		return auditVouched(ctx, tx, who, v, now, "person.link")
+		return insertLogin(ctx, tx, who, login, "provider", now)
 	})
+	return secret, err
 }
 
 // Linked returns those of some people who log in by the provider, for an operator.

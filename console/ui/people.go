@@ -26,6 +26,7 @@ type LinkInfo struct {
 	Tenant string
 	Role   string
 	Until  time.Time
+	SSO    []Option // to join by a login provider
 }
 
 // Recover is where people set a new password by a link.

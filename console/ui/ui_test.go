@@ -30,7 +30,7 @@ var button = Button{Action: "/x", Label: hostile, Danger: true, Hidden: []Option
 var samples = []View{
 	&Login{Page: Page{Title: "x"}, Form: form, Passkey: &form, SignUp: true, SSO: []Option{{"/sso", hostile}}},
 	&Join{Page: frame, Form: form, Linked: true, Accept: &form},
-	LinkInfo{Kind: "seat", Tenant: hostile, Role: hostile, Until: noon},
+	LinkInfo{Kind: "seat", Tenant: hostile, Role: hostile, Until: noon, SSO: []Option{{"/sso", hostile}}},
 	&Recover{Page: frame, Form: form},
 	&Account{Page: frame, Name: hostile, Since: noon, Password: form, Codes: form, CodesLeft: 3, Passkeys: []PasskeyRow{{hostile, true, noon, noon, form, button}, {}}, AddPasskey: &form, NoHost: hostile, EndOther: button, Logins: []LoginRow{
 		{Agent: hostile, Address: hostile, Since: noon, Seen: noon, Current: true}, {End: button},
