@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,6 +194,35 @@ func TestWhoMayJoinByTheProvider(t *testing.T) {
 		boss := &guest{MockUser: mockoidc.MockUser{Subject: "op-1", Email: "op@example.com", EmailVerified: true}}
 		b.goes("who has an account", p.arrives(b, boss), "/account")
 		op.goes("whose other session has ended", op.get("/account"), "/login?next=%2Faccount")
+	}
+}
+
+// Several tabs come back from the provider at once: of somebody who is new, and of the owner of an account.
+func TestManyComeBackAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newProvided(t, tenant.SignUpOpen)
+	thief := p.withPasskey("eve@example.com")
+	eve := &guest{MockUser: mockoidc.MockUser{Subject: "eve-1", Email: "eve@example.com", EmailVerified: true}}
+	for _, who := range []*guest{ada(), eve} {
+		tabs, backs := make([]*surfer, 8), make([]string, 8)
+		for i := range tabs {
+			tabs[i] = p.surfer()
+			backs[i] = p.comesBack(p.begins(tabs[i], nil), who)
+		}
+		replies := make([]reply, len(tabs))
+		var wg sync.WaitGroup
+		for i, b := range tabs {
+			wg.Go(func() { replies[i] = b.get(backs[i]) })
+		}
+		wg.Wait()
+		for i, b := range tabs {
+			b.goes("a tab", replies[i], "/account")
+			b.shows("is logged in", b.get("/account"), http.StatusOK, strings.ToLower(who.Email))
+		}
+	}
+	thief.goes("the thief's session", thief.get("/account"), "/login?next=%2Faccount")
+	if people, identities := p.count("SELECT count(*) FROM people"), p.count("SELECT count(*) FROM person_identities"); people != 2 || identities != 2 {
+		t.Errorf("got %d people with %d identities, want 2 with one each", people, identities)
 	}
 }
 

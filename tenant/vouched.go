@@ -44,24 +44,41 @@ func (p *People) LogInVouched(ctx context.Context, v Vouched, link Secret, from 
 	if err := v.parse(); err != nil {
 		return "", "", err
 	}
-	who, err := p.store.ProfileByIdentity(ctx, v.Issuer, v.Subject)
-	if err == nil {
-		secret, err := p.start(ctx, who, from, "provider", func(Tx, time.Time) error { return nil })
+	secret, err := p.logInKnown(ctx, v, from)
+	if !errors.Is(err, ErrNotFound) {
 		return secret, ArrivedKnown, err
 	}
-	if !errors.Is(err, ErrNotFound) {
+	secret, arrival, err := p.arrive(ctx, v, link, from)
+	if err != nil {
+		// Another tab of theirs may have come first.
+		if secret, errKnown := p.logInKnown(ctx, v, from); errKnown == nil {
+			return secret, ArrivedKnown, nil
+		}
+	}
+	return secret, arrival, err
+}
+
+// logInKnown starts a session of somebody who came by the provider before.
+func (p *People) logInKnown(ctx context.Context, v Vouched, from Browser) (Secret, error) {
+	who, err := p.store.ProfileByIdentity(ctx, v.Issuer, v.Subject)
+	if err != nil {
+		return "", err
+	}
+	return p.start(ctx, who, from, "provider", func(Tx, time.Time) error { return nil })
+}
+
+// arrive starts a session of somebody who comes by the provider for the first time.
+func (p *People) arrive(ctx context.Context, v Vouched, link Secret, from Browser) (Secret, Arrival, error) {
+	who, err := p.store.ProfileByEmail(ctx, v.Email)
+	if errors.Is(err, ErrNotFound) {
+		secret, err := p.joinVouched(ctx, v, link, from)
+		return secret, ArrivedNew, err
+	}
+	if err != nil {
 		return "", "", err
 	}
-	who, err = p.store.ProfileByEmail(ctx, v.Email)
-	if err == nil {
-		secret, err := p.start(ctx, who, from, "provider", func(tx Tx, now time.Time) error { return takeOver(ctx, tx, who.ID, v, now) })
-		return secret, ArrivedLinked, err
-	}
-	if !errors.Is(err, ErrNotFound) {
-		return "", "", err
-	}
-	secret, err := p.joinVouched(ctx, v, link, from)
-	return secret, ArrivedNew, err
+	secret, err := p.start(ctx, who, from, "provider", func(tx Tx, now time.Time) error { return takeOver(ctx, tx, who.ID, v, now) })
+	return secret, ArrivedLinked, err
 }
 
 func (v *Vouched) parse() error {
