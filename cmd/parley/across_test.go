@@ -271,9 +271,10 @@ func closedAcross(t *testing.T, b *both) {
 	}
 	b.call(http.MethodPost, "/v1/tenants/beta"+path, `{"outcome":"acted","note":"we talked"}`)
 	for of, note := range map[string]string{"acme": "", "beta": "we talked"} {
-		b.call(http.MethodGet, "/v1/tenants/"+of+"/reports?state=closed", "").into(t, &seen)
-		if len(seen.Reports) != 1 || seen.Reports[0].Closed == nil || seen.Reports[0].Closed.Tenant != "beta" || seen.Reports[0].Closed.Note != note {
-			t.Errorf("%s: got %+v, want it closed by beta with the note %q", of, seen.Reports, note)
+		var closed struct{ Reports []tenant.Report }
+		b.call(http.MethodGet, "/v1/tenants/"+of+"/reports?state=closed", "").into(t, &closed)
+		if len(closed.Reports) != 1 || closed.Reports[0].Closed == nil || closed.Reports[0].Closed.Tenant != "beta" || closed.Reports[0].Closed.Note != note {
+			t.Errorf("%s: got %+v, want it closed by beta with the note %q", of, closed.Reports, note)
 		}
 	}
 }
