@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,9 +15,7 @@ func TestEverySnippetOfTheOnboardingPosts(t *testing.T) {
 	s := serve(t)
 	w := s.window(chromium(t))
 	w.signUp()
-	w.open("/tenants/new")
-	w.fill("name", "Acme")
-	w.send("article button[type=submit]")
+	w.newTenant("Acme")
 	for _, c := range []struct {
 		via, says string
 		run       func(dir string, parts []string)
@@ -86,15 +83,5 @@ func write(t *testing.T, dir, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// paste runs a line in a folder.
-func paste(t *testing.T, dir, line string) {
-	t.Helper()
-	cmd := exec.Command("bash", "-euc", line)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, out)
 	}
 }

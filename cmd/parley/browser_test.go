@@ -140,11 +140,16 @@ func (s *server) runSnippet(text string) {
 	if err := os.WriteFile(filepath.Join(dir, "parley"), []byte(program), 0o700); err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command("bash", "-euc", text)
+	paste(s.t, dir, "PATH="+dir+":$PATH\n"+text)
+}
+
+// paste runs lines of a shell in a folder.
+func paste(t *testing.T, dir, lines string) {
+	t.Helper()
+	cmd := exec.Command("bash", "-euc", lines)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("run the snippet: %v\n%s", err, out)
+		t.Fatalf("%s: %v\n%s", lines, err, out)
 	}
 }
 
@@ -233,6 +238,14 @@ func (w *window) signUp() {
 	w.send("article button[type=submit]")
 }
 
+// newTenant makes a tenant, whose id its name gives.
+func (w *window) newTenant(name string) {
+	w.t.Helper()
+	w.open("/tenants/new")
+	w.fill("name", name)
+	w.send("article button[type=submit]")
+}
+
 func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 	s := serve(t)
 	w := s.window(chromium(t))
@@ -303,9 +316,7 @@ func TestTwoTalkInTheBrowserAndOneIsThrownOut(t *testing.T) {
 	browser := chromium(t)
 	w := s.window(browser)
 	w.signUp()
-	w.open("/tenants/new")
-	w.fill("name", "Acme")
-	w.send("article button[type=submit]")
+	w.newTenant("Acme")
 
 	s.users("acme", "carol")
 	alice := &window{Page: w.same(browser), t: t, s: s}
@@ -387,9 +398,7 @@ func TestARoomIsSharedInTheBrowser(t *testing.T) {
 	w := s.window(chromium(t))
 	w.signUp()
 	for _, name := range []string{"Acme", "Other"} {
-		w.open("/tenants/new")
-		w.fill("name", name)
-		w.send("article button[type=submit]")
+		w.newTenant(name)
 	}
 	w.open("/t/acme/rooms")
 	w.must(w.find("details.more summary").Click(proto.InputMouseButtonLeft, 1))
