@@ -65,31 +65,47 @@ type seenRoom struct {
 	slow    time.Duration     // between two posts of the user; 0: he is free of slow mode
 }
 
-const sqlSeenRoom = `SELECT r.room_pk, r.id, r.viewer, r.tenant_id, r.address, r.kind, r.class, t.account, r.state, r.may_post, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false),
+const sqlSeenRooms = `SELECT r.room_pk, r.id, r.viewer, r.tenant_id, r.address, r.kind, r.class, t.account, r.state, r.may_post, coalesce(m.role, ''), coalesce(m.state, ''), coalesce(u.kind = 'service', false),
 	r.slow_seconds,
-	coalesce((SELECT why FROM mutes WHERE tenant_id = $1 AND user_id = $3 AND room_id IN ('', $2) AND (until > now() OR until IS NULL)
+	coalesce((SELECT why FROM mutes WHERE tenant_id = $1 AND user_id = $3 AND room_id IN ('', r.id) AND (until > now() OR until IS NULL)
 		ORDER BY room_id DESC LIMIT 1), ''),
 	greatest(r.visible_from, CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END)
 	FROM tenant_rooms r JOIN tenants t ON t.tenant_id = r.tenant_id
 	LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $3 AND m.tenant_id = r.viewer
 	LEFT JOIN users u ON u.tenant_id = r.viewer AND u.user_id = $3
-	WHERE r.viewer = $1 AND r.id = $2 AND r.state <> 'deleted'`
+	WHERE r.viewer = $1 AND r.id = ANY ($2) AND r.state <> 'deleted'`
 
 // room finds a room with a user's rights in it. u may be empty: the tenant itself asks.
 func (c *Chat) room(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (seenRoom, error) {
+	rooms, err := c.seenRooms(ctx, t, []tenant.RoomID{r}, u)
+	if err == nil && len(rooms) == 0 {
+		err = tenant.ErrNotFound
+	}
+	if err != nil {
+		return seenRoom{}, err
+	}
+	return rooms[0], nil
+}
+
+// seenRooms is room for those of several that there are, in no order.
+func (c *Chat) seenRooms(ctx context.Context, t tenant.TenantID, ids []tenant.RoomID, u tenant.UserID) ([]seenRoom, error) {
+	rows, err := c.pool.Query(ctx, sqlSeenRooms, t, ids, u)
+	return collect(rows, err, func(row pgx.CollectableRow) (seenRoom, error) { return scanSeenRoom(row, u) })
+}
+
+func scanSeenRoom(row pgx.CollectableRow, u tenant.UserID) (seenRoom, error) {
 	var room seenRoom
 	var mayPost, service bool
 	var since *time.Time
 	var slow int64
-	m := tenant.Membership{Room: r}
-	err := c.pool.QueryRow(ctx, sqlSeenRoom, t, r, u).
-		Scan(&room.pk, &room.id, &room.viewer, &room.host, &room.address, &room.kind, &room.class, &room.account, &room.state,
-			&mayPost, &m.Role, &m.State, &service, &slow, &room.muted, &since)
+	var m tenant.Membership
+	err := row.Scan(&room.pk, &room.id, &room.viewer, &room.host, &room.address, &room.kind, &room.class, &room.account, &room.state,
+		&mayPost, &m.Role, &m.State, &service, &slow, &room.muted, &since)
 	if err != nil {
-		return seenRoom{}, fromDB(err)
+		return seenRoom{}, err
 	}
 	room.stream, room.since = subject.Stream(room.account, room.class), timeOf(since)
-	m.Kind, m.Class = room.kind, room.class
+	m.Room, m.Kind, m.Class = room.id, room.kind, room.class
 	if m.State == "" {
 		room.rights = tenant.RightsOf(room.kind, nil)
 	} else {

@@ -27,7 +27,7 @@ const (
 	maxQueryText = 200
 )
 
-// An operation answers one kind of request. Its answer is a struct with an embedded okay.
+// An operation answers one kind of request. Its answer is a struct with an embedded okay, or one that is encoded.
 type operation func(c *Chat, ctx context.Context, who caller, request []byte) (any, error)
 
 // operations are those of DESIGN.md section 9 that there are.
@@ -39,6 +39,7 @@ var operations = map[string]operation{
 	"members": typed((*Chat).opMembers),
 	"direct":  typed((*Chat).opDirect),
 	"history": typed((*Chat).opHistory),
+	"missed":  typed((*Chat).opMissed),
 	"read":    typed((*Chat).opRead),
 	"unread":  typed((*Chat).opUnread),
 	"edit":    typed((*Chat).opEdit),
@@ -130,6 +131,11 @@ type okay struct {
 }
 
 var yes = okay{OK: true}
+
+// encoded is the JSON of an answer.
+type encoded []byte
+
+var errAnswerTooLarge = tenant.Errorf(tenant.CodeTooLarge, "the answer is larger than a message may be; ask over HTTP")
 
 type refusalAnswer struct {
 	OK      bool              `json:"ok"`
@@ -240,9 +246,13 @@ func (c *Chat) respond(m *nats.Msg, op string, answer any, err error) {
 		r := refuse(err)
 		answer, code = r, string(r.Code)
 	}
-	data, err := json.Marshal(answer)
+	data, isEncoded := answer.(encoded)
+	err = nil
+	if !isEncoded {
+		data, err = json.Marshal(answer)
+	}
 	if err == nil && int64(len(data)) > c.conn.MaxPayload() {
-		r := refuse(tenant.Errorf(tenant.CodeTooLarge, "the answer is larger than a message may be; ask over HTTP"))
+		r := refuse(errAnswerTooLarge)
 		code = string(r.Code)
 		data, err = json.Marshal(r)
 	}

@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"parley/tenant"
 )
@@ -14,12 +16,6 @@ type historyRequest struct {
 	Until  string `json:"until"`
 	Limit  int    `json:"limit"`
 	Thread uint64 `json:"thread"`
-}
-
-type historyAnswer struct {
-	okay
-	Messages []tenant.Message `json:"messages"`
-	More     bool             `json:"more"`
 }
 
 func (c *Chat) opHistory(ctx context.Context, who caller, r historyRequest) (any, error) {
@@ -38,11 +34,24 @@ func (c *Chat) opHistory(ctx context.Context, who caller, r historyRequest) (any
 	if err != nil {
 		return nil, err
 	}
-	page, err := c.history(ctx, room, q, int(c.conn.MaxPayload())-envelope)
+	rows, err := c.historyRows(ctx, room, q)
 	if err != nil {
 		return nil, err
 	}
-	return historyAnswer{okay: yes, Messages: page.Messages, More: page.More}, nil
+	p, err := readEncoded(rows, &room, q.Limit, int(c.conn.MaxPayload())-envelope)
+	if err != nil {
+		return nil, fmt.Errorf("read room %s: %w", room.id, fromDB(err))
+	}
+	if len(p.ends) == 0 && p.more {
+		return nil, errAnswerTooLarge
+	}
+	answer := p.appendTo([]byte(`{"ok":true,"messages":`), q.After == 0)
+	return encoded(appendMore(answer, p.more)), nil
+}
+
+// appendMore ends the object of a page.
+func appendMore(dst []byte, more bool) []byte {
+	return append(strconv.AppendBool(append(dst, `,"more":`...), more), '}')
 }
 
 type readRequest struct {

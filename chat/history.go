@@ -45,29 +45,9 @@ func (c *Chat) History(ctx context.Context, t tenant.TenantID, r tenant.RoomID, 
 
 // history reads a page of at most so many bytes, but one message at least.
 func (c *Chat) history(ctx context.Context, room seenRoom, q tenant.HistoryQuery, bytes int) (tenant.HistoryPage, error) {
-	if err := c.caughtUp(ctx, room.stream); err != nil {
-		return tenant.HistoryPage{}, err
-	}
-	if q.Since.Before(room.since) {
-		q.Since = room.since
-	}
-	before := q.Before
-	if before == 0 {
-		before = 1<<63 - 1
-	}
-	sql, args := sqlHistoryBackward, []any{room.pk, q.After, before, timeOrNil(q.Since), timeOrNil(q.Until), q.Limit + 1}
-	if q.After > 0 {
-		sql = sqlHistoryForward
-	}
-	if q.Thread > 0 {
-		sql, args = sqlThreadBackward, append(args, q.Thread)
-		if q.After > 0 {
-			sql = sqlThreadForward
-		}
-	}
-	rows, err := c.pool.Query(ctx, sql, args...)
+	rows, err := c.historyRows(ctx, room, q)
 	if err != nil {
-		return tenant.HistoryPage{}, fromDB(err)
+		return tenant.HistoryPage{}, err
 	}
 	page, err := readPage(rows, q.Limit, bytes)
 	if err != nil {
@@ -80,6 +60,37 @@ func (c *Chat) history(ctx context.Context, room seenRoom, q tenant.HistoryQuery
 		slices.Reverse(page.Messages)
 	}
 	return page, nil
+}
+
+// historyRows asks for a row more than the page may have. Without After the newest come first.
+func (c *Chat) historyRows(ctx context.Context, room seenRoom, q tenant.HistoryQuery) (pgx.Rows, error) {
+	if err := c.caughtUp(ctx, room.stream); err != nil {
+		return nil, err
+	}
+	sql, args := historyQuery(room, q)
+	rows, err := c.pool.Query(ctx, sql, args...)
+	return rows, fromDB(err)
+}
+
+func historyQuery(room seenRoom, q tenant.HistoryQuery) (sql string, args []any) {
+	if q.Since.Before(room.since) {
+		q.Since = room.since
+	}
+	before := q.Before
+	if before == 0 {
+		before = 1<<63 - 1
+	}
+	sql, args = sqlHistoryBackward, []any{room.pk, q.After, before, timeOrNil(q.Since), timeOrNil(q.Until), q.Limit + 1}
+	if q.After > 0 {
+		sql = sqlHistoryForward
+	}
+	if q.Thread > 0 {
+		sql, args = sqlThreadBackward, append(args, q.Thread)
+		if q.After > 0 {
+			sql = sqlThreadForward
+		}
+	}
+	return sql, args
 }
 
 func timeOrNil(t time.Time) *time.Time {

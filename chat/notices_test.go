@@ -177,7 +177,7 @@ func TestPostTakesAllThatAMessageHas(t *testing.T) {
 		t.Errorf("the thread: got %+v, %v, want the reply alone", page, err)
 	}
 	for _, q := range []string{`"thread":%d`, `"thread":%d,"after":1`} {
-		var answer historyAnswer
+		var answer tenant.HistoryPage
 		if err := json.Unmarshal(s.must("alice", "history", `{"room":"town",`+q+`}`, root), &answer); err != nil || len(answer.Messages) != 1 {
 			t.Errorf("the thread over NATS: got %+v, %v, want the reply alone", answer, err)
 		}

@@ -155,7 +155,7 @@ func TestSearchShowsOnlyWhatMayBeRead(t *testing.T) {
 		t.Errorf("another tenant: got %v, %v, want nothing", other, err)
 	}
 	// History and unread counts begin where reading does.
-	var page historyAnswer
+	var page tenant.HistoryPage
 	if err := json.Unmarshal(s.must("bob", "history", `{"room":"late"}`), &page); err != nil || len(page.Messages) != 1 {
 		t.Errorf("history: got %+v, %v, want what was stored since bob joined", page.Messages, err)
 	}

@@ -20,6 +20,7 @@ var requests = map[string]string{
 	"members":  `{"room":"town"}`,
 	"direct":   `{"user":"bob"}`,
 	"history":  `{"room":"town","before":9,"after":0,"since":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z","limit":10,"thread":1}`,
+	"missed":   `{"rooms":[{"room":"town","after":1}],"limit":10}`,
 	"read":     `{"room":"town","seq":1}`,
 	"unread":   `{"room":"town"}`,
 	"edit":     `{"room":"town","seq":1,"text":"better"}`,
@@ -70,6 +71,13 @@ func wrong(field string, right any) []any {
 		if _, is := right.(string); is {
 			all = append(all, ids...)
 		}
+	case "rooms":
+		for _, id := range ids {
+			all = append(all, []any{map[string]any{"room": id, "after": 1}})
+		}
+		town := map[string]any{"room": "town", "after": 1}
+		all = append(all, []any{}, []any{town, town}, slices.Repeat([]any{town}, 51),
+			[]any{map[string]any{"room": "town", "after": 1, "before": 2}}, []any{map[string]any{"room": "town", "after": -1}})
 	case "users":
 		for _, id := range ids {
 			all = append(all, []any{id})

@@ -41,6 +41,7 @@ func back(ctx context.Context, b *bench) error {
 	reads, err := interleave(ctx, b.rounds(), []variant{
 		{fmt.Sprint("tenant of ", few.tenantRooms, " rooms"), b.parley, n, repeated(n, few.read)},
 		{fmt.Sprint("tenant of ", many.tenantRooms, " rooms"), b.parley, n, repeated(n, many.read)},
+		{fmt.Sprint("tenant of ", many.tenantRooms, " rooms, a request for each"), b.parley, n, repeated(n, many.readEach)},
 		{fmt.Sprint("tenant of ", many.tenantRooms, " rooms, with the connect"), b.parley, n, repeated(n, many.comeBack)},
 	})
 	if err != nil {
@@ -52,7 +53,7 @@ func back(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "\n## Coming back\n\n%d times in each of %d rounds: a user reads %d rooms with %d missed messages each, one request a room.\n",
+	fmt.Fprintf(b.out, "\n## Coming back\n\n%d times in each of %d rounds: a user reads %d rooms with %d missed messages each.\n",
 		n, b.rounds(), backRooms, backMissed)
 	tell(b.out, "return", reads)
 	tell(b.out, "list", lists)
@@ -165,29 +166,67 @@ func ask(ctx context.Context, nc *nats.Conn, op string, request, into any) error
 	return nil
 }
 
-// read reads what the user missed in all his rooms.
+// read reads what the user missed in all his rooms, as the SDKs do when they are back.
 func (a *absentee) read(ctx context.Context) error { return a.readOver(ctx, a.conn) }
 
+// A missedPage is what the benchmark reads of a room's page.
+type missedPage struct {
+	Room     tenant.RoomID `json:"room"`
+	Messages []struct {
+		N    int64  `json:"n"`
+		Text string `json:"text"`
+	} `json:"messages"`
+}
+
 func (a *absentee) readOver(ctx context.Context, nc *nats.Conn) error {
+	type place struct {
+		Room  tenant.RoomID `json:"room"`
+		After uint64        `json:"after"`
+	}
+	var places []place
 	for _, room := range a.rooms {
-		var page struct {
-			Messages []struct {
-				N    int64  `json:"n"`
-				Text string `json:"text"`
-			} `json:"messages"`
-		}
-		if err := ask(ctx, nc, "history", map[string]any{"room": room, "after": a.after[room], "limit": a.missed + 10}, &page); err != nil {
+		places = append(places, place{room, a.after[room]})
+	}
+	var answer struct {
+		Rooms []missedPage `json:"rooms"`
+	}
+	if err := ask(ctx, nc, "missed", map[string]any{"rooms": places, "limit": a.missed + 10}, &answer); err != nil {
+		return err
+	}
+	if len(answer.Rooms) != len(a.rooms) {
+		return fmt.Errorf("got %d rooms, want %d", len(answer.Rooms), len(a.rooms))
+	}
+	for _, page := range answer.Rooms {
+		if err := a.check(page); err != nil {
 			return err
 		}
-		texts := 0
-		for _, m := range page.Messages {
-			if m.N > 0 { // else an event
-				texts++
-			}
+	}
+	return nil
+}
+
+// readEach is read with a request for each room.
+func (a *absentee) readEach(ctx context.Context) error {
+	for _, room := range a.rooms {
+		page := missedPage{Room: room}
+		if err := a.ask(ctx, "history", map[string]any{"room": room, "after": a.after[room], "limit": a.missed + 10}, &page); err != nil {
+			return err
 		}
-		if texts != a.missed {
-			return fmt.Errorf("history of %s: got %d messages, want %d", room, texts, a.missed)
+		if err := a.check(page); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (a *absentee) check(page missedPage) error {
+	texts := 0
+	for _, m := range page.Messages {
+		if m.N > 0 { // else an event
+			texts++
+		}
+	}
+	if texts != a.missed {
+		return fmt.Errorf("room %s: got %d messages, want %d", page.Room, texts, a.missed)
 	}
 	return nil
 }
