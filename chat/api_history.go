@@ -38,8 +38,8 @@ func (c *Chat) opHistory(ctx context.Context, who caller, r historyRequest) (any
 	if err != nil {
 		return nil, err
 	}
-	p, err := readEncoded(rows, &room, q.Limit, int(c.conn.MaxPayload())-envelope)
-	if err != nil {
+	var p page
+	if err = p.read(rows, &room, q.Limit, int(c.conn.MaxPayload())-envelope); err != nil {
 		return nil, fmt.Errorf("read room %s: %w", room.id, fromDB(err))
 	}
 	if len(p.ends) == 0 && p.more {

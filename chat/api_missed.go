@@ -72,15 +72,16 @@ func (c *Chat) opMissed(ctx context.Context, who caller, q missedRequest) (any, 
 			batch.Queue(sql, args...)
 		}
 	}
+	answer := missedAnswer{limit: q.Limit, bytes: int(c.conn.MaxPayload()) - envelope}
 	results := c.pool.SendBatch(ctx, &batch)
-	answer, err := missedAnswer(results, ids, rooms, q.Limit, int(c.conn.MaxPayload())-envelope)
+	err = answer.write(results, ids, rooms)
 	if closed := results.Close(); err == nil {
 		err = closed
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what was missed: %w", fromDB(err))
 	}
-	return encoded(answer), nil
+	return encoded(answer.text), nil
 }
 
 // readableOf finds those of several rooms that a user may read.
@@ -115,57 +116,65 @@ func streamsOf(rooms map[tenant.RoomID]*seenRoom) (all []string) {
 	return all
 }
 
-// missedAnswer writes the rooms in the order in which they were asked. Where there is no space left, a room has no
+// A missedAnswer has the rooms in the order in which they were asked. Where there is no space left, a room has no
 // messages, and more.
-func missedAnswer(results pgx.BatchResults, ids []tenant.RoomID, rooms map[tenant.RoomID]*seenRoom, limit, bytes int) ([]byte, error) {
-	answer := []byte(`{"ok":true,"rooms":[`)
-	left := bytes
+type missedAnswer struct {
+	text  []byte
+	limit int // messages in each room
+	bytes int // of the whole
+	page  page
+	some  bool // of the rooms have messages
+}
+
+// write takes the results of the rooms that may be read.
+func (a *missedAnswer) write(results pgx.BatchResults, ids []tenant.RoomID, rooms map[tenant.RoomID]*seenRoom) error {
+	a.text = append(a.text, `{"ok":true,"rooms":[`...)
 	for i, id := range ids {
 		if i > 0 {
-			answer = append(answer, ',')
+			a.text = append(a.text, ',')
 		}
 		var err error
-		from := len(answer)
 		if room := rooms[id]; room == nil {
-			answer, err = appendUnread(answer, id, tenant.NotFound("room"))
+			err = a.refuse(id, tenant.NotFound("room"))
 		} else {
-			answer, err = appendMissed(answer, results, room, limit, left, left == bytes)
+			err = a.add(results, room)
 		}
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("room %s: %w", id, err)
 		}
-		left -= len(answer) - from
 	}
-	return append(answer, `]}`...), nil
+	a.text = append(a.text, `]}`...)
+	return nil
 }
 
-// appendMissed writes the next result, of a room. whole says that all of the space is there: what does not fit
-// into it fits nowhere.
-func appendMissed(dst []byte, results pgx.BatchResults, room *seenRoom, limit, bytes int, whole bool) ([]byte, error) {
+// add writes the next result, of a room.
+func (a *missedAnswer) add(results pgx.BatchResults, room *seenRoom) error {
 	rows, err := results.Query()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p, err := readEncoded(rows, room, limit, bytes)
-	if err != nil {
-		return nil, fmt.Errorf("room %s: %w", room.id, err)
+	if err = a.page.read(rows, room, a.limit, a.bytes-len(a.text)); err != nil {
+		return err
 	}
-	if whole && len(p.ends) == 0 && p.more {
-		return appendUnread(dst, room.id, errAnswerTooLarge)
+	if len(a.page.ends) == 0 && a.page.more && !a.some {
+		return a.refuse(room.id, errAnswerTooLarge) // all of the space was there
 	}
-	if dst, err = jsontext.AppendQuote(append(dst, `{"room":`...), room.id); err != nil {
-		return nil, err
+	a.some = a.some || len(a.page.ends) > 0
+	if a.text, err = jsontext.AppendQuote(append(a.text, `{"room":`...), room.id); err != nil {
+		return err
 	}
-	return appendMore(p.appendTo(append(dst, `,"messages":`...), false), p.more), nil
+	a.text = appendMore(a.page.appendTo(append(a.text, `,"messages":`...), false), a.page.more)
+	return nil
 }
 
-// appendUnread writes why a room can't be read.
-func appendUnread(dst []byte, id tenant.RoomID, why error) ([]byte, error) {
+// refuse writes why a room can't be read.
+func (a *missedAnswer) refuse(id tenant.RoomID, why error) error {
 	r := refuse(why)
 	text, err := json.Marshal(struct {
 		Room    tenant.RoomID `json:"room"`
 		Code    tenant.Code   `json:"code"`
 		Message string        `json:"message"`
 	}{id, r.Code, r.Message})
-	return append(dst, text...), err
+	a.text = append(a.text, text...)
+	return err
 }

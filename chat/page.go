@@ -20,25 +20,27 @@ type page struct {
 	more bool
 }
 
-// readEncoded is readPage for the chat API. Where the first message alone has too many bytes there is none.
-func readEncoded(rows pgx.Rows, room *seenRoom, limit, bytes int) (p page, err error) {
+// read is readPage for the chat API. Where the first message alone has too many bytes there is none. What the
+// page held before is gone, its memory is used again.
+func (p *page) read(rows pgx.Rows, room *seenRoom, limit, bytes int) (err error) {
 	defer rows.Close()
+	p.text, p.ends, p.more = p.text[:0], p.ends[:0], false
 	for rows.Next() {
+		from := len(p.text)
 		if len(p.ends) == limit {
 			p.more = true
-			return p, nil
+			return nil
 		}
-		from := len(p.text)
 		if p.text, err = appendRow(p.text, rows, room); err != nil {
-			return page{}, err
+			return err
 		}
 		if len(p.text)+len(p.ends) > bytes { // with the commas
 			p.text, p.more = p.text[:from], true
-			return p, nil
+			return nil
 		}
 		p.ends = append(p.ends, len(p.text))
 	}
-	return p, rows.Err()
+	return rows.Err()
 }
 
 // size is the length of the page in an answer.

@@ -43,6 +43,7 @@ type Client struct {
 	listeners map[*Listener]struct{}
 	posts     map[*pending]struct{}
 	echoes    echoes
+	catchUp   catchUp
 
 	me          atomic.Pointer[Me]           // once it was asked for
 	revoked     atomic.Pointer[RevokedError] // set by the notice, before the client stops

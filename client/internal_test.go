@@ -188,3 +188,41 @@ func TestMessagesOfSharedRoomsSayWhose(t *testing.T) {
 		}
 	}
 }
+
+func TestThoseWhoWaitAskTogether(t *testing.T) {
+	t.Parallel()
+	var u catchUp
+	rooms := func(all []*missing) (ids string) {
+		for _, m := range all {
+			ids += string(m.Room) + " "
+		}
+		return ids
+	}
+	add := func(r string) bool { return u.add(&missing{Room: tenant.RoomID(r)}) }
+	if !add("a") {
+		t.Error("the first does not ask")
+	}
+	if got := rooms(u.take()); got != "a " {
+		t.Errorf("got %q, want the first alone", got)
+	}
+	for _, r := range []string{"b", "c", "b"} {
+		if add(r) {
+			t.Errorf("%s asks beside another", r)
+		}
+	}
+	for _, want := range []string{"b c ", "b ", ""} { // a room once in each
+		if got := rooms(u.take()); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	for i := range maxMissed + 1 {
+		if first := add(fmt.Sprint(i)); first != (i == 0) {
+			t.Errorf("%d asks: %t", i, first)
+		}
+	}
+	for _, want := range []int{maxMissed, 1, 0} {
+		if got := u.take(); len(got) != want {
+			t.Errorf("got %d rooms, want %d", len(got), want)
+		}
+	}
+}

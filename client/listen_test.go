@@ -53,13 +53,12 @@ func TestSecondReadFindsWhatLiveMissed(t *testing.T) {
 	lobby := room(t, alice, "lobby")
 	var reads atomic.Int32
 	s.Hook(func(op, _ string) map[string]any {
-		if op != "history" || reads.Add(1) > 1 {
+		if op != "missed" || reads.Add(1) > 1 {
 			return nil
 		}
 		// As if the second message had come in the milliseconds that a cluster's subscription can miss.
-		return map[string]any{"messages": []any{map[string]any{
-			"seq": first, "sender": "bob", "time": time.Now(), "text": "0",
-		}}, "more": false}
+		messages := []any{map[string]any{"seq": first, "sender": "bob", "time": time.Now(), "text": "0"}}
+		return map[string]any{"rooms": []any{map[string]any{"room": "lobby", "messages": messages, "more": false}}}
 	})
 	l := listen(t, alice, lobby)
 	if got := next(t, l, 1); got[0].Text != "0" {
@@ -166,7 +165,7 @@ func TestLiveGoesOnWithoutHistory(t *testing.T) {
 	var down atomic.Bool
 	down.Store(true)
 	s.Hook(func(op, _ string) map[string]any {
-		if op == "history" && down.Load() {
+		if op == "missed" && down.Load() {
 			return map[string]any{"ok": false, "code": "unavailable", "message": "no database"}
 		}
 		return nil

@@ -44,10 +44,8 @@ type joiner struct {
 
 // page is the outcome of one read of history.
 type page struct {
-	breaks   int // when it was asked
-	messages []Message
-	more     bool
-	err      error
+	breaks int // when it was asked
+	missed
 }
 
 // run delivers until it can't, and says why.
@@ -118,13 +116,12 @@ func (j *joiner) read(ctx context.Context) {
 	j.reading = true
 	j.timer.Stop()
 	p := page{breaks: j.breaks}
-	// 0 would read as absent, which asks for the newest; sequences begin far above 1.
-	q := HistoryQuery{After: max(j.merge.cursor, 1), Limit: historyPage}
+	after := j.merge.cursor
 	j.reads.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 		if p.err = j.l.acquaint(ctx); p.err == nil {
-			p.messages, p.more, p.err = j.l.c.History(ctx, j.l.room, q)
+			p.missed = j.l.c.missed(ctx, j.l.room, after)
 		}
 		if isCode(p.err, tenant.CodeForbidden) {
 			// A revoked user is refused before he is told why: the notice is on its way.

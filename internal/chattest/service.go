@@ -28,6 +28,11 @@ type request struct {
 	Limit              int
 }
 
+type missedRequest struct {
+	Rooms []request
+	Limit int
+}
+
 type roomsRequest struct {
 	Query, After string
 	Limit        int
@@ -65,9 +70,13 @@ func (s *Server) serve(m *nats.Msg) {
 func (s *Server) answer(op, user string, body []byte) map[string]any {
 	var q request
 	var list roomsRequest
+	var places missedRequest
 	var into any = &q
-	if op == "rooms" {
+	switch op {
+	case "rooms":
 		into = &list
+	case "missed":
+		into = &places
 	}
 	if err := decode(body, into); err != nil {
 		return refuse(tenant.CodeInvalid, err.Error())
@@ -79,6 +88,8 @@ func (s *Server) answer(op, user string, body []byte) map[string]any {
 		return map[string]any{"user": user, "tenant": "acme", "name": strings.ToUpper(user[:1]) + user[1:]}
 	case "rooms":
 		return map[string]any{"rooms": s.roomsOf(user, list.Query, list.After)}
+	case "missed":
+		return s.missed(user, places)
 	case "direct":
 		id, err := tenant.DirectRoomID(tenant.UserID(user), tenant.UserID(q.User))
 		if err != nil {
@@ -201,6 +212,23 @@ func (s *Server) history(r *Room, q request) map[string]any {
 		found = found[len(found)-q.Limit:]
 	}
 	return map[string]any{"messages": found, "more": more}
+}
+
+// missed is the history of several rooms.
+func (s *Server) missed(user string, q missedRequest) map[string]any {
+	all := []map[string]any{}
+	for _, place := range q.Rooms {
+		page := refuse(tenant.CodeNotFound, "no such room")
+		if r := s.room(place.Room); r != nil && r.has(user) {
+			page = s.history(r, request{After: max(place.After, 1), Limit: q.Limit})
+		}
+		if page["code"] == tenant.CodeUnavailable {
+			return page
+		}
+		page["room"] = place.Room
+		all = append(all, page)
+	}
+	return map[string]any{"rooms": all}
 }
 
 // follow reads what was stored since; s.mu is held.

@@ -4,6 +4,7 @@ import { ParleyError } from "./errors.js";
 import { type Dial, Link, type Status } from "./link.js";
 import { Listener, type Source } from "./listener.js";
 import { type Message, parseStored } from "./message.js";
+import { CatchUp, type Missed, pageSize } from "./missed.js";
 import type { Notice } from "./notice.js";
 import type {
   Found,
@@ -25,6 +26,7 @@ import { type Answer, parseQuestion, type Question } from "./question.js";
 import { type Ack, type Draft, newId, Poster, send } from "./post.js";
 import { parseSignal, type Signal } from "./signal.js";
 import * as subject from "./subject.js";
+import { unless } from "./wait.js";
 
 /** What a client did not show, and how often it came back. */
 export interface Stats {
@@ -67,6 +69,7 @@ export class Client {
   #me: Me | undefined; // once it was asked for
   #poster: Poster;
   #listeners = new Set<Listener>();
+  #catchUp = new CatchUp((request) => this.call("missed", request));
 
   private constructor(link: Link) {
     this.#link = link;
@@ -352,13 +355,22 @@ export class Client {
   listen(room: Room, after = 0): Listener {
     this.stopped.throwIfAborted();
     const source: Source = {
-      history: (seq, limit, signal) => this.history(room, { after: seq, limit }, signal),
+      missed: (after, signal) => this.#missed(room, after, signal),
       room: () => this.room(room.id),
       open: () => this.#open(room),
     };
     const l = new Listener(this.#link, room, after, source, () => this.#listeners.delete(l));
     this.#listeners.add(l);
     return l;
+  }
+
+  async #missed(room: Room, after: number, signal: AbortSignal): Promise<Missed> {
+    const missed = await unless(this.#catchUp.read(room.id, after), signal);
+    if (missed.more && missed.messages.length === 0) {
+      // 0 would read as absent, which asks for the newest; sequences begin far above 1.
+      return this.history(room, { after: Math.max(after, 1), limit: pageSize }, signal);
+    }
+    return missed;
   }
 
   /** Marks the room's messages up to a sequence as read. It never moves back. Returns what is unread then. */

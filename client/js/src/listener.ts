@@ -6,13 +6,13 @@ import { ParleyError } from "./errors.js";
 import type { Link, Status } from "./link.js";
 import { Merge } from "./merge.js";
 import { type Message, parseLive, strangerOf } from "./message.js";
+import type { Missed } from "./missed.js";
 import { Signers } from "./signed.js";
 import * as subject from "./subject.js";
 import { around, sleep } from "./wait.js";
 
 /** How many live messages wait for history or for a slow reader; what comes beyond is read from history later. */
 const maxHeld = 4096;
-const pageSize = 200;
 // A second read follows a first: on a cluster the first milliseconds of a subscription can be missed.
 const secondRead = 1_000;
 const readPauseMin = 250; // between reads that fail
@@ -22,17 +22,15 @@ const forbiddenPause = 2_000;
 /** What a listener asks its client for. */
 export interface Source {
   /** Reads messages behind a sequence, oldest first. */
-  history(after: number, limit: number, signal: AbortSignal): Promise<{ messages: Message[]; more: boolean }>;
+  missed(after: number, signal: AbortSignal): Promise<Missed>;
   /** Reads the room as it is now. */
   room(): Promise<subject.Place>;
   /** Reconnects with the room in the working set; false where that would change nothing. */
   open(): boolean;
 }
 
-interface Page {
+interface Page extends Missed {
   breaks: number; // when it was asked
-  messages: Message[];
-  more: boolean;
   error?: unknown;
 }
 
@@ -216,8 +214,7 @@ export class Listener implements AsyncIterable<Message> {
     clearTimeout(this.#timer);
     const breaks = this.#breaks;
     this.#acquaint()
-      // 0 would read as absent, which asks for the newest; sequences begin far above 1.
-      .then(() => this.#source.history(Math.max(this.#merge.cursor, 1), pageSize, this.#ended.signal))
+      .then(() => this.#source.missed(this.#merge.cursor, this.#ended.signal))
       .catch(async (error: unknown) => {
         if (error instanceof ParleyError && error.code === "forbidden") {
           // A revoked user is refused before he is told why: the notice is on its way.

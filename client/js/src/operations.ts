@@ -130,6 +130,10 @@ export interface Operations {
     request: InRoom & { before?: number; after?: number; since?: string; until?: string; thread?: number; limit?: number },
     answer: { messages: unknown[]; more: boolean },
   ];
+  missed: [
+    request: { rooms: { room: string; after: number }[]; limit?: number },
+    answer: { rooms: { room: string; messages?: unknown[]; more?: boolean; code?: string; message?: string }[] },
+  ];
   read: [request: InRoom & { seq: number }, answer: { unread: number; read: number }];
   edit: [request: OfMessage & { text: string }, answer: { message: unknown }];
   delete: [request: OfMessage, answer: { message: unknown }];

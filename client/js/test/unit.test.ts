@@ -9,6 +9,7 @@ import { ParleyError } from "../src/errors.js";
 import { type Dial, Link } from "../src/link.js";
 import { Merge } from "../src/merge.js";
 import { parseLive, parseStored } from "../src/message.js";
+import { CatchUp, type Missed } from "../src/missed.js";
 import { parseNotice } from "../src/notice.js";
 import { check, type Options } from "../src/options.js";
 import { newId, parseAck } from "../src/post.js";
@@ -181,6 +182,30 @@ test("history", () => {
   assert.equal(m?.n, 2);
   assert.ok(m?.edited instanceof Date);
   assert.equal(parseStored({ seq: "5" }), undefined);
+});
+
+test("those who come back at once ask together, and each gets his own", async () => {
+  const asked: string[][] = [];
+  const catchUp = new CatchUp(async ({ rooms }) => {
+    asked.push(rooms.map((r) => r.room));
+    if (rooms.some((r) => r.room === "down")) {
+      throw new ParleyError("unavailable", "later");
+    }
+    return {
+      rooms: rooms.map(({ room, after }) => room === "secret"
+        ? { room, code: "not_found", message: "no such room" }
+        : { room, messages: [{ seq: after + 1, sender: "bob", time: "2026-11-22T10:00:00Z", text: room }], more: false }),
+    };
+  });
+  const told = (p: Promise<Missed>) => p.then((m) => `${m.messages[0]?.text} ${m.messages[0]?.seq}`, (e: unknown) => (e as ParleyError).code);
+  const first = [catchUp.read("a", 1), catchUp.read("b", 2), catchUp.read("secret", 3), catchUp.read("a", 7)].map(told);
+  assert.deepEqual(await Promise.all(first), ["a 2", "b 3", "not_found", "a 8"]);
+  assert.deepEqual(asked, [["a", "b", "secret"], ["a"]], "a room is once in each");
+  assert.deepEqual(await Promise.all([catchUp.read("down", 1), catchUp.read("c", 1)].map(told)), ["unavailable", "unavailable"]);
+  assert.equal(await told(catchUp.read("c", 1)), "c 2");
+  const many = Array.from({ length: 51 }, (_, i) => catchUp.read(`r${i}`, i));
+  assert.equal((await Promise.all(many)).length, 51);
+  assert.deepEqual(asked.slice(-2).map((rooms) => rooms.length), [50, 1]);
 });
 
 test("notices", () => {
