@@ -48,7 +48,7 @@ func (p *page) size() int { return len(`[]`) + len(p.text) + max(0, len(p.ends)-
 
 // appendTo writes the page as an array, in the order of the rows or in the other.
 func (p *page) appendTo(dst []byte, backward bool) []byte {
-	dst = append(slices.Grow(dst, p.size()), '[')
+	dst = append(slices.Grow(dst, max(p.size(), len(dst))), '[') // several pages go into one answer: let it double
 	for i := range p.ends {
 		if i > 0 {
 			dst = append(dst, ',')
