@@ -56,6 +56,7 @@ func (c *console) getHealth(ctx context.Context, _ *struct{}) (*checkup, error) 
 		{"accounts", func(ctx context.Context) tenant.Check { return c.checkAccounts(ctx, backlog) }},
 		{"projector", c.checkProjector},
 		{"jobs", func(ctx context.Context) tenant.Check { return c.checkJobs(ctx, backlog) }},
+		{"audit", c.checkTrail},
 		{"disk", c.checkDisk},
 		{"certificate", c.checkCertificate},
 	} {
@@ -159,6 +160,20 @@ func (c *console) checkJobs(ctx context.Context, backlog func() (tenant.Backlog,
 		return fault("They are tried again by themselves; the console's page of jobs says when, and runs them at once.", "%d failed, the last ones: %s", b.Failed, strings.Join(b.Failing, "; "))
 	}
 	return good("none failed")
+}
+
+func (c *console) checkTrail(ctx context.Context) tenant.Check {
+	t, err := c.platform.Trail(ctx)
+	switch {
+	case err != nil:
+		return c.unknown(ctx, askDatabase, err)
+	case t.Fault != "":
+		return fault("Records were changed with the database's own rights: compare with a backup. Where you restored the database yourself, delete audit.head in the data folder and start again.",
+			"%s; %d entries before it are as they were", t.Fault, t.Entries)
+	case !t.Unsealed.IsZero():
+		return fault("See the server's log: it can't write to Postgres, or not to its data folder.", "entries wait for their seal since %s", t.Unsealed.UTC().Format(time.RFC3339))
+	}
+	return good("all %d sealed entries are as they were, looked at %s", t.Entries, t.At.UTC().Format(time.RFC3339))
 }
 
 func (c *console) checkDisk(ctx context.Context) tenant.Check {

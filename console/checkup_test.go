@@ -21,6 +21,7 @@ type bench struct {
 	down       error
 	disk       tenant.Use
 	expires    time.Time
+	trail      tenant.Trail
 }
 
 func (b *bench) Servers(context.Context) ([]tenant.Server, error) {
@@ -34,6 +35,7 @@ func (b *bench) Servers(context.Context) ([]tenant.Server, error) {
 func (b *bench) Projection(context.Context) (tenant.Projection, error) { return b.projection, b.down }
 func (b *bench) Disk() (tenant.Use, error)                             { return b.disk, nil }
 func (b *bench) CertificateExpires() time.Time                         { return b.expires }
+func (b *bench) Trail(context.Context) (tenant.Trail, error)           { return b.trail, b.down }
 
 func TestCheckup(t *testing.T) {
 	t.Parallel()
@@ -56,8 +58,8 @@ func TestCheckup(t *testing.T) {
 	}
 	healthy := func(when string) {
 		t.Helper()
-		if got := checks(well); !got.Body.OK || len(got.Body.Checks) != 7 {
-			t.Fatalf("%s: got %+v, want seven checks that are ok", when, got.Body)
+		if got := checks(well); !got.Body.OK || len(got.Body.Checks) != 8 {
+			t.Fatalf("%s: got %+v, want eight checks that are ok", when, got.Body)
 		}
 	}
 	healthy("at first")
@@ -73,6 +75,8 @@ func TestCheckup(t *testing.T) {
 		{"projector", "nobody projects", "", func(b *bench) { b.projection.Led = false }},
 		{"projector", "can't be read in std-A", "", func(b *bench) { b.projection.Behind = []string{"std-A"} }},
 		{"projector", "e and 1 more", "", func(b *bench) { b.projection.Missing = []string{"a", "b", "c", "d", "e", "f"} }},
+		{"audit", "entry 7 is missing; 6 entries", "", func(b *bench) { b.trail = tenant.Trail{Fault: "entry 7 is missing", Entries: 6} }},
+		{"audit", "wait for their seal since 1970", "", func(b *bench) { b.trail.Unsealed = time.Unix(0, 0) }},
 		{"disk", "512 MiB of 4 GiB are free", "", func(b *bench) { b.disk = tenant.Use{Used: 3<<30 + 512<<20, Limit: 4 << 30} }},
 		{"disk", "4 GiB of 100 GiB are free", "", func(b *bench) { b.disk.Used = 96 << 30 }},
 		{"certificate", "expires at", "", func(b *bench) { b.expires = time.Now().Add(24 * time.Hour) }},

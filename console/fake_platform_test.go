@@ -14,6 +14,10 @@ func (fakePlatform) Projection(context.Context) (tenant.Projection, error) {
 	return tenant.Projection{Led: true, Streams: 1}, nil
 }
 
+func (fakePlatform) Trail(context.Context) (tenant.Trail, error) {
+	return tenant.Trail{At: time.Unix(0, 0), Entries: 7}, nil
+}
+
 func (fakePlatform) Disk() (tenant.Use, error) {
 	return tenant.Use{Used: 1 << 30, Limit: 100 << 30}, nil
 }

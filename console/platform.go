@@ -12,8 +12,9 @@ type Platform interface {
 	Servers(ctx context.Context) ([]tenant.Server, error)
 	StreamInfos(ctx context.Context, p tenant.Page) ([]tenant.Stream, error)
 	Projection(ctx context.Context) (tenant.Projection, error)
-	Disk() (tenant.Use, error)     // of the data folder
-	CertificateExpires() time.Time // zero: the ports are plain
+	Trail(ctx context.Context) (tenant.Trail, error) // looks through the audit trail
+	Disk() (tenant.Use, error)                       // of the data folder
+	CertificateExpires() time.Time                   // zero: the ports are plain
 }
 
 type loadPage struct {

@@ -6,7 +6,10 @@ package keyring
 import (
 	"crypto/cipher"
 	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -35,7 +38,8 @@ const maxCached = 1 << 16
 
 // A Keyring seals and opens keys. It is safe for concurrent use.
 type Keyring struct {
-	aead cipher.AEAD
+	aead  cipher.AEAD
+	trail []byte // the key of TrailMAC
 
 	mu   sync.RWMutex
 	open map[opened]nkeys.KeyPair // pairs that hide their seeds
@@ -53,7 +57,18 @@ func newKeyring(master []byte) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keyring: master key: %w", err)
 	}
-	return &Keyring{aead: aead, open: map[opened]nkeys.KeyPair{}}, nil
+	trail, err := hkdf.Key(sha256.New, master, nil, "parley audit trail", sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("keyring: derive the key of the audit trail: %w", err)
+	}
+	return &Keyring{aead: aead, trail: trail, open: map[opened]nkeys.KeyPair{}}, nil
+}
+
+// TrailMAC is the code of content under a key that only who has the master key has.
+func (k *Keyring) TrailMAC(content []byte) []byte {
+	m := hmac.New(sha256.New, k.trail)
+	m.Write(content)
+	return m.Sum(nil)
 }
 
 // NewOperator makes the identity key of the operator, O….

@@ -39,7 +39,7 @@ func TestDoctor(t *testing.T) {
 	if !slices.Equal(faults, []string{"certificate"}) { // it is one for an hour
 		t.Fatalf("got %s, want nothing at fault but the certificate", text)
 	}
-	for _, want := range []string{"1 of 1 answer", "newest claims", "streams are projected", "none failed", "answers in", "are free"} {
+	for _, want := range []string{"1 of 1 answer", "newest claims", "streams are projected", "none failed", "answers in", "are free", "sealed entries are as they were"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got %s, want %q in it", text, want)
 		}
@@ -53,7 +53,7 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("with a job that failed: got %s", text)
 	}
 	code, out, errs := runParley(t, "doctor", "--data", s.data)
-	if code != 1 || !strings.Contains(out, "FAULT  jobs") || !strings.Contains(out, "-> They are tried again") || !strings.Contains(errs, "2 of 8 checks found a fault") {
+	if code != 1 || !strings.Contains(out, "FAULT  jobs") || !strings.Contains(out, "-> They are tried again") || !strings.Contains(errs, "2 of 9 checks found a fault") {
 		t.Errorf("as text: got %d, %s%s", code, out, errs)
 	}
 	if code, _, errs := runParley(t, "doctor", "--data", s.data, "--token", "none"); code != 1 || strings.Contains(errs, "checks") {
@@ -76,7 +76,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 		t.Errorf("got %d, %s, want a clean bill", code, text)
 	}
 	code, out, _ := runParley(t, "doctor", "--data", s.data)
-	if lines := strings.Count(out, "\n"); code != 0 || lines != 8 || strings.Contains(out, "FAULT") {
-		t.Errorf("got %d and %s, want eight lines without a fault", code, out)
+	if lines := strings.Count(out, "\n"); code != 0 || lines != 9 || strings.Contains(out, "FAULT") {
+		t.Errorf("got %d and %s, want nine lines without a fault", code, out)
 	}
 }

@@ -76,6 +76,7 @@ type app struct {
 	notices  *nats.Conn // in RoleNotices
 	accounts *accounts.Accounts
 	store    *pgstore.Store
+	trail    *trail
 	chat     *chat.Chat
 	service  *tenant.Service
 	people   *tenant.People
@@ -151,7 +152,7 @@ func (a *app) start(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		a.startDatabase, a.openKeys, a.startStore, a.startJournal, a.startNATS, a.startAccounts, a.startRoles, a.startJobs,
+		a.startDatabase, a.openKeys, a.startStore, a.startJournal, a.startTrail, a.startNATS, a.startAccounts, a.startRoles, a.startJobs,
 	} {
 		if err := step(ctx); err != nil {
 			return err

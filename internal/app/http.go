@@ -78,7 +78,7 @@ func (a *app) startHTTP(ctx context.Context, l listeners) error {
 		return err
 	}
 	handler, err := console.New(console.Config{
-		Service: a.service, Messages: a.chat, Platform: platform{a.accounts, a.chat, a.dir.path, a.ports.http}, OperatorToken: token, DB: a.pool, Log: a.Logger, Metrics: a.registry,
+		Service: a.service, Messages: a.chat, Platform: platform{a.accounts, a.chat, a.trail, a.dir.path, a.ports.http}, OperatorToken: token, DB: a.pool, Log: a.Logger, Metrics: a.registry,
 		Web: &console.WebConfig{
 			People: a.people, PublicURL: public, Live: a.chat, SSO: sso,
 			NATSURL: cmp.Or(a.PublicNATS, a.reached(run.NATS)), WSURL: cmp.Or(a.PublicWS, a.reached(run.WS)),

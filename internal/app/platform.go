@@ -16,6 +16,7 @@ import (
 type platform struct {
 	*accounts.Accounts
 	*chat.Chat
+	*trail
 	data string
 	tls  *tls.Config // nil: plain
 }
