@@ -17,6 +17,8 @@ const (
 	leastShare   = 20      // one part of so many of the disk
 	renewBefore  = 14 * 24 * time.Hour
 	checkupBound = 10 * time.Second // of one check
+	// clockBehind is how far the clock may be behind the newest claims: each change of one second takes the next.
+	clockBehind = 5 * time.Minute
 )
 
 func good(format string, args ...any) tenant.Check {
@@ -122,6 +124,10 @@ func (c *console) checkAccounts(ctx context.Context, backlog func() (tenant.Back
 	if len(b.Behind) > 0 {
 		return fault("A server does not take their newest claims: see that all servers answer. They are pushed again by themselves.",
 			"not every server has the newest claims of: %s", strings.Join(b.Behind, ", "))
+	}
+	if ahead := time.Until(b.Newest); ahead > clockBehind {
+		return fault("Set the clock. Until then tokens last longer than they should; revocations hold, since claims are signed with a time behind the newest all the same.",
+			"the clock is %s behind the newest claims: it was set back", ahead.Round(time.Second))
 	}
 	return good("every server has the newest claims of all %d", b.Accounts)
 }

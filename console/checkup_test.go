@@ -80,6 +80,7 @@ func TestCheckup(t *testing.T) {
 		{"disk", "512 MiB of 4 GiB are free", "", func(b *bench) { b.disk = tenant.Use{Used: 3<<30 + 512<<20, Limit: 4 << 30} }},
 		{"disk", "4 GiB of 100 GiB are free", "", func(b *bench) { b.disk.Used = 96 << 30 }},
 		{"certificate", "expires at", "", func(b *bench) { b.expires = time.Now().Add(24 * time.Hour) }},
+		{"accounts", "the clock is 59m", strings.Replace(behind, "%s", "+ 3599", 1), nil}, // REV-08,
 		{"accounts", "newest claims of: acme", strings.Replace(behind, "%s", "- 60", 1), nil},
 		{"jobs", "1 failed, the last ones: push_claims: no server", `INSERT INTO river_job (kind, state, args, max_attempts, attempt, errors, finalized_at)
 			VALUES ('push_claims', 'discarded', '{}', 3, 3, ARRAY['{"error": "no server"}'::jsonb], now())`, nil},

@@ -58,9 +58,10 @@ type Projection struct {
 // A Backlog is what the records ask for and is not done.
 type Backlog struct {
 	Accounts int64
-	Behind   []string // accounts whose claims some server lacks for a while already, by tenant or name
-	Failing  []string // jobs that failed: kind and the last failure; the first few
-	Failed   int64    // all of those
+	Newest   time.Time // when the newest claims were signed
+	Behind   []string  // accounts whose claims some server lacks for a while already, by tenant or name
+	Failing  []string  // jobs that failed: kind and the last failure; the first few
+	Failed   int64     // all of those
 	// Forgotten are the revocations that were carried out again within a week, since the database had been restored to
 	// a time before them; Found is when.
 	Forgotten int64
