@@ -139,6 +139,10 @@ func (w *web) table() []route {
 		do("/t/{tenant}/people/{person}/remove", seated, w.doRemoveSeat),
 		show("/t/{tenant}/settings", seated, w.showSettings),
 		do("/t/{tenant}/settings", seated, w.doSettings),
+		show("/t/{tenant}/holds", seated, w.showHolds),
+		do("/t/{tenant}/holds", seated, w.doPlaceHold),
+		do("/t/{tenant}/holds/lift", seated, w.doLiftHold),
+		download("/t/{tenant}/rooms/{room}/held", w.exportHeld),
 		do("/t/{tenant}/erase", seated, w.doEraseAny),
 		do("/t/{tenant}/delete", seated, w.doDeleteTenant),
 	}

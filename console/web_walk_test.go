@@ -20,6 +20,8 @@ type step struct {
 var reads = map[string]tenant.SeatRole{
 	"/t/{tenant}/users/{user}/erasure": tenant.SeatAdmin,
 	"/t/{tenant}/users/{user}/export":  tenant.SeatAdmin,
+	"/t/{tenant}/holds":                tenant.SeatAdmin,
+	"/t/{tenant}/rooms/{room}/held":    tenant.SeatAdmin,
 }
 
 // steps has every POST of tenants' pages; TestWalk fails where one is missing.
@@ -64,6 +66,8 @@ var steps = map[string]step{
 	"/t/{tenant}/people/{person}/role":               {tenant.SeatAdmin, []string{"role", "developer"}, 0},
 	"/t/{tenant}/people/{person}/remove":             {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/settings":                           {tenant.SeatAdmin, []string{"name", "Acme", "timezone", "UTC"}, 0},
+	"/t/{tenant}/holds":                              {tenant.SeatAdmin, []string{"room", "lobby", "reason", "case 7"}, 0},
+	"/t/{tenant}/holds/lift":                         {tenant.SeatAdmin, []string{"room", "lobby"}, 0},
 	"/t/{tenant}/erase":                              {tenant.SeatAdmin, []string{"user", "carl"}, 0},
 	"/t/{tenant}/delete":                             {tenant.SeatOwner, []string{"confirm", "acme"}, 0},
 }
@@ -209,6 +213,10 @@ func TestWalkOfWhoMay(t *testing.T) {
 		t.Run(strings.ReplaceAll(path, "/", "_"), func(t *testing.T) {
 			t.Parallel()
 			w := newTown(t)
+			if path == "/t/{tenant}/holds/lift" { // a hold would keep the other towns from being deleted
+				_, err := w.desk.PlaceHold(t.Context(), w.who["owner"].principal().Actor(), "acme", "lobby", "case 6")
+				w.must(err)
+			}
 			before := w.changes()
 			by, body := w.who[string(s.least)], s.body()
 			got := by.send(http.MethodPost, w.path.Replace(path), body)
@@ -286,6 +294,9 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 		{"/t/acme/keys?kind=tls-ca", []string{"name", "app", "certificate", "none", "user_field", "hat"}, []string{"e-certificate", "e-user_field"}},
 		{"/t/acme/people/invite", []string{"role", "king"}, []string{"e-role"}},
 		{"/t/acme/settings", []string{"name", "", "timezone", "Nowhere"}, []string{"e-name", "e-timezone", `value="Nowhere"`}},
+		{"/t/acme/holds", []string{"room", bad, "reason", "case 7"}, []string{kept, "e-room", `value="case 7"`}},
+		{"/t/acme/holds", []string{"room", "nowhere", "reason", "case 7"}, []string{"There was never a room of this id"}},
+		{"/t/acme/holds", []string{"room", "lobby", "reason", ""}, []string{`value="lobby"`, "e-reason"}},
 		{"/t/acme/erase", []string{"user", bad}, []string{"e-user", kept}},
 		{"/t/acme/erase", []string{"user", "nobody"}, []string{"e-user", `value="nobody"`}},
 		{"/t/acme/delete", []string{"confirm", "acm"}, []string{"e-confirm", `value="acm"`}},

@@ -28,6 +28,8 @@ func TestPagesOfATenantWithTroubles(t *testing.T) {
 	s.call(http.MethodPut, "/v1/tenants/acme/rooms/plans/mutes/bob", `{"seconds":3600,"reason":"spam"}`)
 	s.call(http.MethodPut, "/v1/tenants/acme/rooms/plans/bans/dave", `{"seconds":3600,"reason":"a stranger"}`)
 	s.call(http.MethodPost, "/v1/tenants/acme/users/erin/erase", ``)
+	s.call(http.MethodPut, "/v1/tenants/acme/hold", `{"reason":"Case 4711, ask legal@example.com before it is lifted"}`)
+	s.call(http.MethodPut, "/v1/tenants/acme/rooms/plans/hold", `{"reason":"Case 4712"}`)
 	s.credsFile("acme", "carol")
 	s.addKey("acme", `{"kind":"api","name":"backend","scopes":["read","chat"]}`)
 	old := nats.Token(s.userToken("acme", "dave"))
@@ -45,6 +47,7 @@ func TestPagesOfATenantWithTroubles(t *testing.T) {
 		{"filled-keys", "/t/acme/keys", "main", "backend"},
 		{"filled-refusals", "/t/acme/refusals", "main", "dave"},
 		{"filled-audit", "/t/acme/audit", "main", "member.ban"},
+		{"filled-holds", "/t/acme/holds", "main", "Case 4711"},
 		{"filled-settings", "/t/acme/settings", "main", "Identity providers"},
 	} {
 		w.open(p.path)

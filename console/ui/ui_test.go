@@ -77,6 +77,8 @@ var samples = []View{
 	},
 	&Erasure{Page: frame, Base: "/t/acme", ID: hostile, Messages: 7, Begun: noon},
 	&Erasure{Page: frame, Base: "/t/acme", ID: hostile, Messages: 7, Begun: noon, Finished: noon},
+	&Holds{Page: frame, Base: "/t/acme", Form: form, Rows: []HoldRow{{Room: hostile, Reason: hostile, Since: noon, Export: "/e", Lift: button}, {Reason: hostile, Lift: button}}},
+	&Holds{Page: frame, Base: "/t/acme", Form: form},
 	&Secret{Page: frame, Heading: hostile, Lead: hostile, Name: hostile, Text: hostile, Note: hostile, Back: Option{"/b", hostile}},
 	connections,
 	&Live{Page: frame, List: connections},
