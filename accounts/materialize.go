@@ -30,6 +30,20 @@ func (s *System) Materialize(ctx context.Context) (map[string]string, error) {
 	return out, nil
 }
 
+// OwnAccounts returns the JWTs of the platform's own accounts, by account: with them a server lets Parley in, which
+// gives it the rest.
+func (s *System) OwnAccounts(ctx context.Context) (map[string]string, error) {
+	rows, err := queryRows(ctx, s.pool, selectSystemRows)
+	if err != nil {
+		return nil, fmt.Errorf("read the platform's accounts: %w", err)
+	}
+	out := map[string]string{}
+	for _, r := range rows {
+		out[r.Account] = r.JWT
+	}
+	return out, nil
+}
+
 // eachBatch calls fn with all accounts but those of deleting tenants, some at a time, after
 // it has signed what was out of date.
 func (s *System) eachBatch(ctx context.Context, fn func([]row) error) error {

@@ -44,6 +44,7 @@ type statsAnswer struct {
 			Meta struct {
 				Replicas []struct {
 					Name    string `json:"name"`
+					Current bool   `json:"current"`
 					Offline bool   `json:"offline"`
 				} `json:"replicas"`
 			} `json:"meta"`
@@ -102,6 +103,26 @@ func (a *Accounts) askStats(ctx context.Context) (map[string]statsAnswer, error)
 		return got, nil // the others don't answer
 	}
 	return got, err
+}
+
+// Keepers is on how many servers streams can be placed, by the word of the one that places them.
+func (a *Accounts) Keepers(ctx context.Context) (n int, err error) {
+	answers, err := a.askStats(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ask the servers: %w", err)
+	}
+	for _, s := range answers {
+		current := 0
+		for _, r := range s.Stats.JetStream.Meta.Replicas { // of the leader's answer alone
+			if r.Current && !r.Offline {
+				current++
+			}
+		}
+		if current > 0 {
+			n = max(n, 1+current)
+		}
+	}
+	return n, nil
 }
 
 // silent keeps what the servers told, and returns those that answered before and don't now. One that

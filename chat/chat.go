@@ -38,6 +38,7 @@ type Config struct {
 	Conn     *nats.Conn // of a user in the PARLEY account, with the JetStream API
 	Pool     *pgxpool.Pool
 	Rooms    Rooms
+	Replicas int                   // of the streams that are made; 0: 1
 	Logger   *slog.Logger          // nil: silent
 	Registry prometheus.Registerer // nil: metrics are kept but not exported
 }
@@ -49,6 +50,7 @@ type Chat struct {
 	js       jetstream.JetStream
 	pool     *pgxpool.Pool
 	rooms    Rooms
+	replicas int // of new streams
 	log      *slog.Logger
 	metrics  *metrics
 	progress *progress
@@ -104,7 +106,7 @@ func New(c Config) (*Chat, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Chat{
-		conn: c.Conn, js: js, pool: c.Pool, rooms: c.Rooms, log: c.Logger,
+		conn: c.Conn, js: js, pool: c.Pool, rooms: c.Rooms, log: c.Logger, replicas: max(c.Replicas, 1),
 		metrics: m, progress: newProgress(), watches: newWatches(), sharing: make(chan struct{}, 1), timing: defaultTiming, now: time.Now,
 	}, nil
 }

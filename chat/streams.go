@@ -103,7 +103,7 @@ func (c *Chat) ensure(ctx context.Context, t tenant.Tenant, class tenant.Class, 
 	}
 	if have == nil {
 		// A sequence must never come twice, even when the clock has gone back.
-		want.FirstSeq = max(first, last+1)
+		want.FirstSeq, want.Replicas = max(first, last+1), c.replicas
 		_, err = c.js.CreateStream(ctx, want)
 		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return err

@@ -30,6 +30,7 @@ type cli struct {
 	Connections connectionsCmd `cmd:"" help:"List who is connected."`
 	Doctor      doctorCmd      `cmd:"" help:"Look whether all that a running server needs works, and say what to do where it does not."`
 	Top         topCmd         `cmd:"" help:"Watch the tenants by connections, messages a second or storage."`
+	NATS        natsCmd        `cmd:"" name:"nats" help:"Configure the servers of a NATS cluster."`
 	Bench       benchCmd       `cmd:"" help:"Post into a room and listen to it: how fast, and whether anything is lost or doubled."`
 	Chat        chatCmd        `cmd:"" help:"Chat in the terminal."`
 }

@@ -152,7 +152,7 @@ func (a *app) start(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		a.startDatabase, a.openKeys, a.startStore, a.startJournal, a.startTrail, a.startNATS, a.startAccounts, a.startRoles, a.startJobs,
+		a.startDatabase, a.openKeys, a.startStore, a.startJournal, a.startTrail, a.startNATS, a.startAccounts, a.awaitKeepers, a.startRoles, a.startJobs,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -161,18 +161,19 @@ func (a *app) start(ctx context.Context) error {
 	return a.startHTTP(ctx, listeners)
 }
 
-// connect connects in a role of the platform, in process.
+// connect connects in a role of the platform.
 func (a *app) connect(r accounts.Role) (*nats.Conn, error) {
 	opts, err := a.system.Login(r)
 	if err != nil {
 		return nil, err
 	}
 	log := a.Logger.With("role", string(r))
-	opts = append(opts, nats.InProcessServer(a.server), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
+	url, how := a.reach()
+	opts = append(append(opts, how...), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("nats connection", "error", err)
 		}))
-	nc, err := nats.Connect("", opts...)
+	nc, err := nats.Connect(url, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("connect as %s: %w", r, err)
 	}
@@ -207,7 +208,7 @@ func (a *app) startRoles(ctx context.Context) error {
 		return err
 	}
 	rooms := &lateRooms{}
-	if a.chat, err = chat.New(chat.Config{Conn: chatConn, Pool: a.pool, Rooms: rooms, Logger: a.Logger, Registry: a.registry}); err != nil {
+	if a.chat, err = chat.New(chat.Config{Conn: chatConn, Pool: a.pool, Rooms: rooms, Replicas: a.streamReplicas(), Logger: a.Logger, Registry: a.registry}); err != nil {
 		return err
 	}
 	if a.service, err = tenant.NewService(tenant.Config{Store: a.store, Accounts: a.accounts, Streams: a.chat, Passwords: hasher, PrivateURLs: a.PrivateURLs}); err != nil {

@@ -26,6 +26,7 @@ type Config struct {
 	MasterKeyFile  string // "": master.key in Data
 	PrivateURLs    bool   // tenants' URLs may be of private networks
 	DatabaseURL    string // "": a private Postgres in Data
+	NATSURL        string // servers of a cluster, divided by commas; "": one in this process
 	PublicURL      string // of the console in links; "": the http address
 	PublicNATS     string // where programs and browsers reach NATS, for snippets and the chat page;
 	PublicWS       string // "": the ports of the addresses above, at the host of PublicURL
@@ -73,6 +74,7 @@ func (c Config) check() error {
 	if _, err := c.sso(); err != nil {
 		faults = append(faults, err)
 	}
+	c.checkCluster(fault)
 	return errors.Join(faults...)
 }
 

@@ -62,10 +62,8 @@ func (a *app) startHTTP(ctx context.Context, l listeners) error {
 	if err != nil {
 		return err
 	}
-	run := RunInfo{
-		HTTP: "http://" + l.http.Addr().String(), NATS: a.server.ClientURL(), WS: a.server.WebsocketURL(),
-		Metrics: "http://" + l.metrics.Addr().String(),
-	}
+	run := RunInfo{HTTP: "http://" + l.http.Addr().String(), Metrics: "http://" + l.metrics.Addr().String()}
+	run.NATS, run.WS = a.addresses()
 	if a.ports.http != nil {
 		run.HTTP = "https://" + l.http.Addr().String()
 		if run.TLSCert, err = filepath.Abs(a.TLSCert); err != nil {

@@ -7,11 +7,15 @@ import (
 	"parley/internal/embednats"
 )
 
-// startNATS starts the embedded server with the accounts as Postgres knows them.
+// startNATS signs the accounts as Postgres knows them, and starts the embedded server with them. The servers of a
+// cluster are brought in line by the reconciler.
 func (a *app) startNATS(ctx context.Context) error {
 	jwts, err := a.system.Materialize(ctx)
 	if err != nil {
 		return err
+	}
+	if a.clustered() {
+		return nil
 	}
 	sentinel, err := a.system.Sentinel()
 	if err != nil {
