@@ -24,6 +24,8 @@ type Config struct {
 	PARLEY *nats.Conn // in RoleNotices
 	// Refusals takes what the servers refused without asking the callout. It must not wait.
 	Refusals interface{ Refuse(r tenant.Refusal) }
+	// Aside leaves to other processes what one of them does for all: Run is not called.
+	Aside bool
 }
 
 // Accounts is the control role: it alone pushes claims and closes connections. It
@@ -63,7 +65,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 		return nil, err
 	}
 	a.subs = append(a.subs, a.box.sub)
-	if err := a.subscribe(); err != nil {
+	if err := a.subscribe(c.Aside); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	return a, nil
 }
 
-func (a *Accounts) subscribe() error {
+func (a *Accounts) subscribe(aside bool) error {
 	for subject, handle := range map[string]nats.MsgHandler{
 		statsEvents: a.nodes.handle, downEvents: a.nodes.handle,
 		connectEvents: a.connected, leaveEvents: a.disconnected,
@@ -84,6 +86,9 @@ func (a *Accounts) subscribe() error {
 			return fmt.Errorf("subscribe to %s: %w", subject, err)
 		}
 		a.subs = append(a.subs, sub)
+	}
+	if aside {
+		return nil
 	}
 	for _, subject := range []string{connectEvents, leaveEvents} {
 		sub, err := a.sys.QueueSubscribe(subject, knockQueue, a.knocked)

@@ -82,15 +82,15 @@ func (s *site) addServer(of int) {
 	s.servers = append(s.servers, n)
 }
 
-// process starts Parley beside the cluster, the i-th first connected to the i-th server.
-func (s *site) process(i int) *server {
+// process starts Parley beside the cluster, the i-th first connected to the i-th server; roles are a flag, or none for all.
+func (s *site) process(i int, roles ...string) *server {
 	s.t.Helper()
 	var urls []string
 	for j := range s.servers {
 		urls = append(urls, s.servers[(i+j)%len(s.servers)].ClientURL())
 	}
-	return serve(s.t, "--nats-url", strings.Join(urls, ","), "--database-url", s.url, "--master-key-file", filepath.Join(s.data, "master.key"),
-		"--public-ws", s.servers[i].WebsocketURL())
+	return serve(s.t, append(roles, "--nats-url", strings.Join(urls, ","), "--database-url", s.url, "--master-key-file", filepath.Join(s.data, "master.key"),
+		"--public-ws", s.servers[i].WebsocketURL())...)
 }
 
 // Two processes share the work beside three servers: what one began the other goes on with, whichever is killed.
@@ -144,6 +144,54 @@ func TestTwoProcessesBesideACluster(t *testing.T) {
 	two.kill()
 	one.out(c.servers[1].ClientURL(), "bob", asBob)
 	eventually(t, "nothing is at fault", func() bool { code, _, _ := one.diagnosis(); return code == 0 })
+}
+
+// Each role in a process of its own; what one of them does is not done while it is away, and done when it is back.
+func TestRolesInProcessesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	c := newSite(t, 3)
+	c.process(0, "--roles=control")
+	chat, callout, console := c.process(1, "--roles=chat"), c.process(2, "--roles=callout"), c.process(0, "--roles=console")
+	furnish(console, "acme")
+	alice, bob := console.peer("acme", "alice"), console.peer("acme", "bob")
+	live := alice.listen("live.std.open.lobby.*")
+	bob.post("chat.std.open.lobby.bob", "hello", "")
+	if got := string(alice.next(live).Data); !strings.Contains(got, "hello") {
+		t.Errorf("got %s, want bob's hello", got)
+	}
+	if got := console.texts("acme", "lobby"); got != "bob:hello" {
+		t.Errorf("got the history %q, want bob's hello", got)
+	}
+	if n := len(bob.must("missed", `{"rooms":[{"room":"lobby"}]}`)["rooms"].([]any)); n != 1 {
+		t.Errorf("got %d rooms of the chat API, want the lobby", n)
+	}
+
+	callout.kill()
+	asBob := nats.Token(console.userToken("acme", "bob"))
+	if p, err := console.dial(console.NATS, "bob", asBob, nats.NoReconnect()); err == nil {
+		p.Close()
+		t.Error("bob got in without a callout")
+	}
+	bob.post("chat.std.open.lobby.bob", "still here", "")
+	callout.start()
+	eventually(t, "bob gets in again", func() bool {
+		p, err := console.dial(console.NATS, "bob", asBob, nats.NoReconnect())
+		if err == nil {
+			p.Close()
+		}
+		return err == nil
+	})
+
+	chat.kill()
+	bob.post("chat.std.open.lobby.bob", "nobody projects", "")
+	if got := string(alice.next(live).Data) + string(alice.next(live).Data); !strings.Contains(got, "nobody projects") {
+		t.Errorf("got %s, want what is delivered without the chat role", got)
+	}
+	chat.start()
+	eventually(t, "all is projected", func() bool {
+		return console.texts("acme", "lobby") == "bob:hello bob:still here bob:nobody projects"
+	})
+	eventually(t, "nothing is at fault", func() bool { code, _, _ := console.diagnosis(); return code == 0 })
 }
 
 func TestConfigurationsOfServersThatCantBe(t *testing.T) {

@@ -140,6 +140,8 @@ func TestServeRefusesBadSettings(t *testing.T) {
 		{"client CA without certificate", with("--tls-client-ca", config), []string{"--tls-cert", "--tls-key", "--tls-client-ca"}},
 		{"unknown keys in the file", []string{"--config", config}, []string{"color", "shape"}},
 		{"missing file", []string{"--config", "/nowhere.json"}, []string{"/nowhere.json"}},
+		{"roles beside an embedded server", with("--roles", "chat,king"), []string{"--roles", "king", "--nats-url"}},
+		{"a cluster without a database", with("--nats-url", "http://n1:4222"), []string{"--nats-url", "--database-url", "--public-ws"}},
 		{"database that is none", with("--database-url", "mysql://x"), []string{"--database-url"}},
 	} {
 		data := dataFolder(t)

@@ -35,6 +35,7 @@ type serveCmd struct {
 	OIDCSecret    string     `name:"oidc-client-secret-file" help:"File of the client's secret." env:"PARLEY_OIDC_CLIENT_SECRET_FILE" placeholder:"FILE"`
 	AllowPrivate  bool       `name:"allow-private-urls" help:"Let tenants name URLs of private networks and plain http, for JWKS and OIDC, and the operator for --oidc-issuer; without it public addresses alone." env:"PARLEY_ALLOW_PRIVATE_URLS"`
 	DatabaseURL   string     `help:"Postgres server; a private one in the data folder when not given." env:"PARLEY_DATABASE_URL" placeholder:"URL"`
+	Roles         []string   `help:"What this process does beside a cluster, of control, callout, chat and console; all of it when not given. Each must run somewhere." env:"PARLEY_ROLES" placeholder:"LIST"`
 	NATSURL       string     `name:"nats-url" help:"Servers of a NATS cluster, divided by commas, each set as parley nats config says; an embedded server when not given. Any number of processes may run beside it, with the same database and master key." env:"PARLEY_NATS_URL" placeholder:"URLS"`
 }
 
@@ -42,7 +43,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	return app.Run(ctx, app.Config{
 		Data: c.Data, HTTP: c.HTTP, NATS: c.NATS, WS: c.WS, Metrics: c.Metrics,
 		TLSCert: c.TLSCert, TLSKey: c.TLSKey, TLSClientCA: c.TLSClientCA,
-		MasterKeyFile: c.MasterKeyFile, PrivateURLs: c.AllowPrivate, DatabaseURL: c.DatabaseURL, NATSURL: c.NATSURL,
+		MasterKeyFile: c.MasterKeyFile, PrivateURLs: c.AllowPrivate, DatabaseURL: c.DatabaseURL, NATSURL: c.NATSURL, Roles: c.Roles,
 		OIDCIssuer: c.OIDCIssuer, OIDCClientID: c.OIDCClientID, OIDCSecretFile: c.OIDCSecret,
 		PublicURL: c.PublicURL, PublicNATS: c.PublicNATS, PublicWS: c.PublicWS, SignUp: c.SignUp,
 		Logger: slog.New(slog.NewTextHandler(std.err, nil)),

@@ -193,13 +193,9 @@ func (a *app) startStore(context.Context) (err error) {
 	return nil
 }
 
-// startRoles builds the domain's service with the roles around it, and has them run.
+// startRoles builds the domain's service with the roles around it, and has those run that this process has.
 func (a *app) startRoles(ctx context.Context) error {
-	calloutConn, err := a.connect(accounts.RoleCallout)
-	if err != nil {
-		return err
-	}
-	chatConn, err := a.connect(accounts.RoleChat)
+	nc, err := a.connect(accounts.RoleChat)
 	if err != nil {
 		return err
 	}
@@ -208,7 +204,7 @@ func (a *app) startRoles(ctx context.Context) error {
 		return err
 	}
 	rooms := &lateRooms{}
-	if a.chat, err = chat.New(chat.Config{Conn: chatConn, Pool: a.pool, Rooms: rooms, Replicas: a.streamReplicas(), Logger: a.Logger, Registry: a.registry}); err != nil {
+	if a.chat, err = chat.New(chat.Config{Conn: nc, Pool: a.pool, Rooms: rooms, Replicas: a.streamReplicas(), Logger: a.Logger, Registry: a.registry}); err != nil {
 		return err
 	}
 	if a.service, err = tenant.NewService(tenant.Config{Store: a.store, Accounts: a.accounts, Streams: a.chat, Passwords: hasher, PrivateURLs: a.PrivateURLs}); err != nil {
@@ -218,17 +214,34 @@ func (a *app) startRoles(ctx context.Context) error {
 	if a.people, err = tenant.NewPeople(tenant.PeopleConfig{Store: a.store, Service: a.service, Passwords: hasher, SignUp: tenant.SignUp(a.SignUp)}); err != nil {
 		return err
 	}
+	if err := a.startChat(ctx); err != nil {
+		return err
+	}
+	return a.startCallout(hasher)
+}
+
+func (a *app) startChat(ctx context.Context) error {
+	if !a.plays(roleChat) {
+		return nil
+	}
 	if err := a.chat.EnsureAll(ctx); err != nil { // memory streams went with the last process
 		return err
 	}
 	a.background("chat", a.chat.Run)
-	return a.startCallout(calloutConn, hasher)
+	return nil
 }
 
 // lateRooms closes the ring of service and chat: each asks the other for something.
 type lateRooms struct{ *tenant.Service }
 
-func (a *app) startCallout(nc *nats.Conn, hasher *authcallout.Hasher) error {
+func (a *app) startCallout(hasher *authcallout.Hasher) error {
+	if !a.plays(roleCallout) {
+		return nil
+	}
+	nc, err := a.connect(accounts.RoleCallout)
+	if err != nil {
+		return err
+	}
 	recorder := accounts.NewRecorder(a.pool, a.Logger, a.notices)
 	a.background("session recorder", func(ctx context.Context) error {
 		recorder.Run(ctx)

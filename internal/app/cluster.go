@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,11 +70,32 @@ func (a *app) clusterFile(ctx context.Context, f ServerFile) (_ string, err erro
 
 var errNoDatabase = errors.New("--database-url is needed: servers of a cluster and all that runs beside it share one database")
 
+// The roles that a process can have.
+const (
+	roleControl = "control" // reconciles the accounts, forgets sessions, works off jobs, keeps the journal and the seals
+	roleCallout = "callout" // decides who gets in
+	roleChat    = "chat"    // answers the chat API, projects
+	roleConsole = "console" // HTTP API and console
+)
+
+var allRoles = []string{roleControl, roleCallout, roleChat, roleConsole}
+
+// plays reports whether this process has a role.
+func (c Config) plays(role string) bool { return len(c.Roles) == 0 || slices.Contains(c.Roles, role) }
+
 // clustered reports whether the NATS servers run elsewhere.
 func (c Config) clustered() bool { return c.NATSURL != "" }
 
 func (c Config) checkCluster(fault func(flag, format string, args ...any)) {
+	for _, r := range c.Roles {
+		if !slices.Contains(allRoles, r) {
+			fault("roles", "%q must be of %s", r, strings.Join(allRoles, ", "))
+		}
+	}
 	if !c.clustered() {
+		if len(c.Roles) > 0 {
+			fault("roles", "needs --nats-url: the embedded server needs all roles beside it")
+		}
 		return
 	}
 	for u := range strings.SplitSeq(c.NATSURL, ",") {

@@ -22,16 +22,17 @@ type Config struct {
 	Metrics        string
 	TLSCert        string // PEM files for HTTP, NATS and WebSocket; both or none
 	TLSKey         string
-	TLSClientCA    string // PEM file of CAs whose client certificates the NATS ports ask for
-	MasterKeyFile  string // "": master.key in Data
-	PrivateURLs    bool   // tenants' URLs may be of private networks
-	DatabaseURL    string // "": a private Postgres in Data
-	NATSURL        string // servers of a cluster, divided by commas; "": one in this process
-	PublicURL      string // of the console in links; "": the http address
-	PublicNATS     string // where programs and browsers reach NATS, for snippets and the chat page;
-	PublicWS       string // "": the ports of the addresses above, at the host of PublicURL
-	SignUp         string // open, invite or closed
-	OIDCIssuer     string // by which people log in to the console; "": none
+	TLSClientCA    string   // PEM file of CAs whose client certificates the NATS ports ask for
+	MasterKeyFile  string   // "": master.key in Data
+	PrivateURLs    bool     // tenants' URLs may be of private networks
+	DatabaseURL    string   // "": a private Postgres in Data
+	Roles          []string // of this process; none: all
+	NATSURL        string   // servers of a cluster, divided by commas; "": one in this process
+	PublicURL      string   // of the console in links; "": the http address
+	PublicNATS     string   // where programs and browsers reach NATS, for snippets and the chat page;
+	PublicWS       string   // "": the ports of the addresses above, at the host of PublicURL
+	SignUp         string   // open, invite or closed
+	OIDCIssuer     string   // by which people log in to the console; "": none
 	OIDCClientID   string
 	OIDCSecretFile string
 	Logger         *slog.Logger

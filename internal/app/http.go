@@ -24,17 +24,22 @@ func (a *app) listen(ctx context.Context) (l listeners, err error) {
 	if a.ports, err = a.tls(); err != nil {
 		return l, err
 	}
-	if l.http, err = listen(ctx, "http", a.HTTP); err != nil {
-		return l, err
-	}
-	a.onStop("http port", closing(l.http))
-	if a.ports.http != nil {
-		l.http = tls.NewListener(l.http, a.ports.http)
+	if a.plays(roleConsole) {
+		if l.http, err = listen(ctx, "http", a.HTTP); err != nil {
+			return l, err
+		}
+		a.onStop("http port", closing(l.http))
+		if a.ports.http != nil {
+			l.http = tls.NewListener(l.http, a.ports.http)
+		}
 	}
 	if l.metrics, err = listen(ctx, "metrics", a.Metrics); err != nil {
 		return l, err
 	}
 	a.onStop("metrics port", closing(l.metrics))
+	if a.clustered() {
+		return l, nil
+	}
 	for _, p := range []struct{ flag, addr string }{{"nats", a.NATS}, {"ws", a.WS}} {
 		probe, err := listen(ctx, p.flag, p.addr)
 		if err != nil {
@@ -58,19 +63,41 @@ func closing(l net.Listener) func(context.Context) error {
 
 // startHTTP opens the API and the metrics, and tells that all is ready.
 func (a *app) startHTTP(ctx context.Context, l listeners) error {
+	run := RunInfo{Metrics: "http://" + l.metrics.Addr().String()}
+	run.NATS, run.WS = a.addresses()
+	public := a.PublicURL
+	if a.plays(roleConsole) {
+		var err error
+		if run.HTTP, run.TLSCert, err = a.httpAddress(l.http); err != nil {
+			return err
+		}
+		public = strings.TrimRight(cmp.Or(a.PublicURL, run.HTTP), "/")
+		if err := a.startConsole(l.http, run, public); err != nil {
+			return err
+		}
+	}
+	a.serve("metrics", &http.Server{Handler: a.health(), ReadHeaderTimeout: 5 * time.Second}, l.metrics)
+	if err := a.ready(run); err != nil || !a.plays(roleConsole) {
+		return err
+	}
+	return a.inviteOperator(ctx, public)
+}
+
+// httpAddress is where the console answers, and the file of the certificate that it shows there.
+func (a *app) httpAddress(l net.Listener) (url, cert string, err error) {
+	if a.ports.http == nil {
+		return "http://" + l.Addr().String(), "", nil
+	}
+	cert, err = filepath.Abs(a.TLSCert)
+	return "https://" + l.Addr().String(), cert, err
+}
+
+// startConsole serves the HTTP API and the web console.
+func (a *app) startConsole(l net.Listener, run RunInfo, public string) error {
 	token, err := a.dir.operatorToken()
 	if err != nil {
 		return err
 	}
-	run := RunInfo{HTTP: "http://" + l.http.Addr().String(), Metrics: "http://" + l.metrics.Addr().String()}
-	run.NATS, run.WS = a.addresses()
-	if a.ports.http != nil {
-		run.HTTP = "https://" + l.http.Addr().String()
-		if run.TLSCert, err = filepath.Abs(a.TLSCert); err != nil {
-			return err
-		}
-	}
-	public := strings.TrimRight(cmp.Or(a.PublicURL, run.HTTP), "/")
 	sso, err := a.sso()
 	if err != nil {
 		return err
@@ -85,12 +112,8 @@ func (a *app) startHTTP(ctx context.Context, l listeners) error {
 	if err != nil {
 		return err
 	}
-	a.serve("http", console.NewServer(handler, a.Logger), l.http)
-	a.serve("metrics", &http.Server{Handler: a.health(), ReadHeaderTimeout: 5 * time.Second}, l.metrics)
-	if err := a.ready(run); err != nil {
-		return err
-	}
-	return a.inviteOperator(ctx, public)
+	a.serve("http", console.NewServer(handler, a.Logger), l)
+	return nil
 }
 
 func (a *app) serve(name string, s *http.Server, l net.Listener) {

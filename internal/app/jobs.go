@@ -20,6 +20,9 @@ const (
 
 // startJobs starts what works off the jobs that the domain enqueued.
 func (a *app) startJobs(ctx context.Context) error {
+	if !a.plays(roleControl) {
+		return nil
+	}
 	workers := river.NewWorkers()
 	for _, err := range []error{
 		work(workers, func(ctx context.Context, j tenant.PushClaims) error {

@@ -44,13 +44,18 @@ func (a *app) startAccounts(ctx context.Context) error {
 	if a.notices, err = a.connect(accounts.RoleNotices); err != nil {
 		return err
 	}
-	if a.accounts, err = accounts.New(ctx, accounts.Config{System: a.system, SYS: sys, PARLEY: a.notices, Refusals: a.store}); err != nil {
+	if a.accounts, err = accounts.New(ctx, accounts.Config{
+		System: a.system, SYS: sys, PARLEY: a.notices, Refusals: a.store, Aside: !a.plays(roleControl),
+	}); err != nil {
 		return err
 	}
 	a.onStop("accounts", func(context.Context) error {
 		a.accounts.Close()
 		return nil
 	})
+	if !a.plays(roleControl) {
+		return nil
+	}
 	a.background("account reconciler", func(ctx context.Context) error {
 		a.accounts.Run(ctx)
 		return nil
