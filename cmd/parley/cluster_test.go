@@ -140,6 +140,9 @@ func TestTwoProcessesBesideACluster(t *testing.T) {
 	if gone.Disconnected != 1 {
 		t.Errorf("got %d connections closed, want bob's", gone.Disconnected)
 	}
+	if code, _, errs := runParley(t, "nats", "config", "--data", two.data, "--master-key-file", filepath.Join(c.data, "master.key"), "--database-url", c.url, "--name", "n4", "--route", nowhere); code != 0 {
+		t.Errorf("the configuration of one more server, beside a process that runs: got %d, %s", code, errs)
+	}
 	one.start()
 	two.kill()
 	one.out(c.servers[1].ClientURL(), "bob", asBob)

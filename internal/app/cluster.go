@@ -43,10 +43,9 @@ func (a *app) clusterFile(ctx context.Context, f ServerFile) (_ string, err erro
 	if a.DatabaseURL == "" {
 		return "", errNoDatabase
 	}
-	if a.dir, err = openData(a.Data); err != nil {
+	if a.dir, err = makeData(a.Data); err != nil { // a process that runs here may hold it
 		return "", err
 	}
-	defer func() { _ = a.dir.close() }() // what it holds is written
 	if err := a.startDatabase(ctx); err != nil {
 		return "", err
 	}

@@ -55,9 +55,9 @@ type dataDir struct {
 	lock *os.File
 }
 
-// openData makes and locks the folder. As root it must be open to the user that Postgres
+// makeData makes the folder. As root it must be open to the user that Postgres
 // runs as, so it is 0711: nobody lists it, and what is secret in it is 0600 itself.
-func openData(path string) (*dataDir, error) {
+func makeData(path string) (*dataDir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -65,14 +65,24 @@ func openData(path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o711); err != nil { //nolint:gosec // G301: Postgres as its own user must pass through
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	return &dataDir{path: path}, nil
+}
+
+// openData makes and locks the folder.
+func openData(path string) (*dataDir, error) {
+	d, err := makeData(path)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(d.file("lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("--data: another parley runs in %s; stop it, or choose another folder", path), lock.Close())
+		return nil, errors.Join(fmt.Errorf("--data: another parley runs in %s; stop it, or choose another folder", d.path), lock.Close())
 	}
-	return &dataDir{path, lock}, nil
+	d.lock = lock
+	return d, nil
 }
 
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
