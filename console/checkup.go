@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,12 +39,18 @@ type checkup struct {
 
 // getHealth answers 200 also where something is at fault: the answer says what.
 func (c *console) getHealth(ctx context.Context, _ *struct{}) (*checkup, error) {
-	actor := callOf(ctx).actor
+	all, err := c.checks(ctx, callOf(ctx).actor)
+	out := &checkup{}
+	out.Body.Checks = all
+	out.Body.OK = !slices.ContainsFunc(all, func(one tenant.Check) bool { return !one.OK })
+	return out, err
+}
+
+// checks looks at all that a running server needs, one after the other.
+func (c *console) checks(ctx context.Context, actor tenant.Actor) (all []tenant.Check, err error) {
 	if err := actor.AllowOperator(); err != nil {
 		return nil, err
 	}
-	out := &checkup{}
-	out.Body.OK = true
 	backlog := sync.OnceValues(func() (tenant.Backlog, error) { // three checks read it
 		within, cancel := context.WithTimeout(ctx, checkupBound)
 		defer cancel()
@@ -66,10 +73,9 @@ func (c *console) getHealth(ctx context.Context, _ *struct{}) (*checkup, error) 
 		got := one.look(within)
 		cancel()
 		got.Name = one.name
-		out.Body.OK = out.Body.OK && got.OK
-		out.Body.Checks = append(out.Body.Checks, got)
+		all = append(all, got)
 	}
-	return out, nil
+	return all, nil
 }
 
 const (
@@ -163,7 +169,7 @@ func (c *console) checkJobs(ctx context.Context, backlog func() (tenant.Backlog,
 		return c.unknown(ctx, askDatabase, err)
 	}
 	if b.Failed > 0 {
-		return fault("They are tried again by themselves; the console's page of jobs says when, and runs them at once.", "%d failed, the last ones: %s", b.Failed, strings.Join(b.Failing, "; "))
+		return fault("They are tried again by themselves; the console's page Health says when, and runs them at once.", "%d failed, the last ones: %s", b.Failed, strings.Join(b.Failing, "; "))
 	}
 	return good("none failed")
 }

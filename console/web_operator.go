@@ -306,7 +306,7 @@ func (w *web) showHealth(q *request) (ui.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &ui.Health{Page: ui.Page{Title: "Jobs and accounts", Area: "operator/health"}}
+	v := &ui.Health{Page: ui.Page{Title: "Health", Area: "operator/health"}}
 	for _, j := range jobs {
 		row := ui.JobRow{ID: j.ID, Kind: j.Kind, State: j.State, Args: j.Args, Failed: j.LastFail, Attempt: int64(j.Attempt), Most: int64(j.Most), At: j.At}
 		if j.State != "running" {
@@ -323,6 +323,22 @@ func (w *web) showHealth(q *request) (ui.View, error) {
 			v.Behind++
 		}
 		v.Accounts = append(v.Accounts, row)
+	}
+	return v, nil
+}
+
+// showChecks is the part of the page that takes a while.
+func (w *web) showChecks(q *request) (ui.View, error) {
+	all, err := w.c.checks(q.Context(), q.operator())
+	if err != nil {
+		return nil, err
+	}
+	v := &ui.Checks{At: time.Now()}
+	for _, c := range all {
+		v.Rows = append(v.Rows, ui.CheckRow{Name: c.Name, Found: c.Found, Remedy: c.Remedy, OK: c.OK})
+		if !c.OK {
+			v.Faults++
+		}
 	}
 	return v, nil
 }

@@ -66,6 +66,7 @@ func (w *web) table() []route {
 		do("/operator/people/recover", operator, w.doRecoverFolk),
 		do("/operator/people/unlink", operator, w.doUnlinkFolk),
 		show("/operator/health", operator, w.showHealth),
+		show("/operator/health/checks", operator, w.showChecks),
 		do("/operator/jobs/{job}/retry", operator, w.doRetryJob),
 		show("/operator/audit", operator, w.showOperatorAudit),
 

@@ -303,6 +303,7 @@ func TestFromThePrintedLinkToTheFirstMessage(t *testing.T) {
 	}
 	w.rotateKey("acme-chat")
 	w.open("/operator/health")
+	w.says("#checks .tag.good", "nothing is at fault")
 	w.says(".tag.good", "every server has every account")
 	w.open("/t/acme-chat/users/alice")
 	w.fill("reason", "left the company")

@@ -97,6 +97,19 @@ type Health struct {
 	Behind   int64 // accounts that a server does not have as they shall be
 }
 
+// Checks are what was looked at, and what to do where something is at fault.
+type Checks struct {
+	At     time.Time
+	Faults int64
+	Rows   []CheckRow
+}
+
+// A CheckRow is one thing that was looked at.
+type CheckRow struct {
+	Name, Found, Remedy string
+	OK                  bool
+}
+
 // A JobRow is one job that is not done.
 type JobRow struct {
 	ID                        int64
@@ -117,5 +130,6 @@ func (Tenants) template() string    { return "tenants" }
 func (TenantCard) template() string { return "tenantcard" }
 func (Folks) template() string      { return "folks" }
 func (Health) template() string     { return "health" }
+func (Checks) template() string     { return "checks" }
 func (Servers) template() string    { return "servers" }
 func (Streams) template() string    { return "streams" }

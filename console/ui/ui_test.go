@@ -103,6 +103,7 @@ var samples = []View{
 	}},
 	&Streams{Page: frame, Search: search, Pager: pager, Rows: []StreamRow{{Tenant: hostile, Link: "/x", Class: hostile, Name: hostile, State: Word{hostile, "bad"}, Lag: 1, Replicas: 3, Behind: 1, Leader: hostile}}},
 	&Folks{Page: frame, Search: search, Pager: pager, Invite: form, Rows: []FolkRow{{hostile, hostile, true, true, noon, button, &button}}, Links: []LinkRow{{Role: hostile, By: hostile, Until: noon}}},
+	&Checks{At: noon, Faults: 1, Rows: []CheckRow{{hostile, hostile, hostile, false}, {hostile, hostile, "", true}}},
 	&Health{
 		Page: frame, Behind: 1, Jobs: []JobRow{{ID: 1, Kind: hostile, State: hostile, Args: hostile, Failed: hostile, Attempt: 1, Most: 2, At: noon, Retry: &button}},
 		Accounts: []AccountRow{{hostile, hostile, noon, noon, false}},
