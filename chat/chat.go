@@ -46,20 +46,21 @@ type Config struct {
 // A Chat is the chat role. Its methods work before and after Run, which serves the
 // chat API and, in one process at a time, projects.
 type Chat struct {
-	conn     *nats.Conn
-	js       jetstream.JetStream
-	pool     *pgxpool.Pool
-	rooms    Rooms
-	replicas int // of new streams
-	log      *slog.Logger
-	metrics  *metrics
-	progress *progress
-	watches  *watches
-	receipts receipts
-	timing   timing
-	now      func() time.Time
-	sharing  chan struct{}             // held by whoever changes a stream of shared rooms
-	leading  atomic.Pointer[projector] // nil while another process projects
+	conn      *nats.Conn
+	js        jetstream.JetStream
+	pool      *pgxpool.Pool
+	rooms     Rooms
+	replicas  int // of new streams
+	log       *slog.Logger
+	metrics   *metrics
+	progress  *progress
+	watches   *watches
+	receipts  receipts
+	timing    timing
+	searching searchBounds
+	now       func() time.Time
+	sharing   chan struct{}             // held by whoever changes a stream of shared rooms
+	leading   atomic.Pointer[projector] // nil while another process projects
 }
 
 // timing is how often and how long; tests shorten it.
@@ -107,7 +108,7 @@ func New(c Config) (*Chat, error) {
 	}
 	return &Chat{
 		conn: c.Conn, js: js, pool: c.Pool, rooms: c.Rooms, log: c.Logger, replicas: max(c.Replicas, 1),
-		metrics: m, progress: newProgress(), watches: newWatches(), sharing: make(chan struct{}, 1), timing: defaultTiming, now: time.Now,
+		metrics: m, progress: newProgress(), watches: newWatches(), sharing: make(chan struct{}, 1), timing: defaultTiming, searching: realSearch, now: time.Now,
 	}, nil
 }
 

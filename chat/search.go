@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,49 +10,34 @@ import (
 	"parley/tenant"
 )
 
-const (
-	// searchRecent is how many of the newest messages are looked through first. A word that is frequent is found
+// searchBounds are how much one search looks at.
+type searchBounds struct {
+	// recent is how many of the newest messages are looked through first. A word that is frequent is found
 	// there often enough; one that is not is rare, so that the index lists few messages.
-	searchRecent = 4096
-	// searchHits bounds what the index may list.
-	searchHits = 20_000
-	// searchRooms is how many rooms are named to the index: so it lists nothing of other rooms.
-	searchRooms = 64
-)
+	recent int
+	// listed bounds what the index may list, and what is looked through at once where it would list more.
+	listed int
+	// rooms is how many rooms are named to the index: so it lists nothing of other rooms.
+	rooms int
+	// tries is how often a search goes on behind where it was left, to fill its page.
+	tries int
+}
 
-// $1 query, $2 the rooms that may be read, $3 and $4 those that may not be read from their beginning and since when, $5 limit.
-const (
-	sqlSearchRooms = `SELECT r.room_pk, r.tenant_id, r.id,
-			greatest(r.visible_from, CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END)
-		FROM tenant_rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = r.viewer
-		LEFT JOIN users u ON u.tenant_id = r.viewer AND u.user_id = $2
-		WHERE r.viewer = $1 AND r.state <> 'deleted' AND ($2 = '' OR u.kind = 'service' AND r.kind NOT IN ('direct', 'shared')
-			OR m.state = 'joined' OR r.kind IN ('open', 'announce') AND m.state IS DISTINCT FROM 'banned')`
-	// What is found is read from the newest on, so that it ends early where there is enough.
-	sqlSearchMayRead = ` WHERE words @@ $1::tsquery AND room_pk = ANY ($2::bigint[])
-		AND at >= coalesce(($4::timestamptz[])[array_position($3::bigint[], room_pk)], '-infinity')`
-	sqlSearchMessages = `SELECT h.room_pk, ` + sqlMessageColumns + ` FROM hits h JOIN messages m ON m.room_pk = h.room_pk AND m.seq = h.seq
-		ORDER BY h.at DESC, h.seq DESC`
-	sqlSearchNewest = `WITH newest AS (
-			SELECT room_pk, seq, at, words FROM message_words WHERE scope = $6 ORDER BY at DESC LIMIT $7
-		), hits AS MATERIALIZED (SELECT room_pk, seq, at FROM newest` + sqlSearchMayRead + ` ORDER BY at DESC LIMIT $5)
-		` + sqlSearchMessages
-	sqlSearchNewestOfRoom = `WITH newest AS (
-			SELECT room_pk, seq, at, words FROM message_words WHERE room_pk = $6 ORDER BY seq DESC LIMIT $7
-		), hits AS MATERIALIZED (SELECT room_pk, seq, at FROM newest` + sqlSearchMayRead + ` ORDER BY seq DESC LIMIT $5)
-		` + sqlSearchMessages
-	sqlSearchAll = `WITH listed AS MATERIALIZED (
-			SELECT room_pk, seq, at, words FROM message_words WHERE words @@ $1::tsquery LIMIT $6
-		), hits AS (SELECT room_pk, seq, at FROM listed` + sqlSearchMayRead + ` ORDER BY at DESC, seq DESC LIMIT $5)
-		` + sqlSearchMessages
-)
+var realSearch = searchBounds{recent: 4096, listed: 20_000, rooms: 64, tries: 4}
+
+const sqlSearchRooms = `SELECT r.room_pk, r.tenant_id, r.id,
+		greatest(r.visible_from, CASE WHEN r.history = 'joined' AND u.kind = 'person' THEN coalesce(m.joined_at, now()) END)
+	FROM tenant_rooms r LEFT JOIN standings m ON m.room_pk = r.room_pk AND m.user_id = $2 AND m.tenant_id = r.viewer
+	LEFT JOIN users u ON u.tenant_id = r.viewer AND u.user_id = $2
+	WHERE r.viewer = $1 AND r.state <> 'deleted' AND ($2 = '' OR u.kind = 'service' AND r.kind NOT IN ('direct', 'shared')
+		OR m.state = 'joined' OR r.kind IN ('open', 'announce') AND m.state IS DISTINCT FROM 'banned')`
 
 // Search finds messages for the tenant itself, or for one of its users, newest first.
-func (c *Chat) Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error) {
+func (c *Chat) Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) (tenant.FoundPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timing.call)
 	defer cancel()
 	if err := q.Check(); err != nil {
-		return nil, err
+		return tenant.FoundPage{}, err
 	}
 	if q.As != "" {
 		_, err := c.caller(ctx, sqlPoster, string(t), q.As)
@@ -61,7 +45,7 @@ func (c *Chat) Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQue
 			err = tenant.Invalid("as", "is no active user of this tenant")
 		}
 		if err != nil {
-			return nil, err
+			return tenant.FoundPage{}, err
 		}
 	}
 	return c.search(ctx, t, q)
@@ -74,6 +58,8 @@ type searched struct {
 	joined       []int64                 // those of them that may not be read from their beginning
 	since        []time.Time             // when that begins
 	names        map[int64]tenant.RoomID // of the rooms, for the viewer
+	one          bool                    // one room was asked for
+	often        bool                    // the index would list too many: messages are looked through in their order
 }
 
 func (in *searched) add(pk int64, name tenant.RoomID, since *time.Time) {
@@ -83,47 +69,93 @@ func (in *searched) add(pk int64, name tenant.RoomID, since *time.Time) {
 	}
 }
 
-func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error) {
+// A hit is a message that was found, and its place.
+type hit struct {
+	tenant.FoundMessage
+	place searchPlace
+}
+
+// hits are what a look found, in the order of an answer.
+type hits struct {
+	all []hit
+	// end is the last place that was looked at, behind which there may be more; nil: there is none.
+	end *searchPlace
+}
+
+func (c *Chat) search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) (tenant.FoundPage, error) {
+	page := tenant.FoundPage{Messages: []tenant.FoundMessage{}}
 	terms, err := parseQuery(q.Query)
 	if err != nil {
-		return nil, err
+		return page, err
+	}
+	after, err := parseSearchPlace(q.After, t, q)
+	if err != nil {
+		return page, err
 	}
 	hosts, err := c.searchable(ctx, t, q)
-	all := []tenant.FoundMessage{}
-	for _, in := range hosts {
-		if err == nil {
-			var found []tenant.FoundMessage
-			found, err = c.searchHost(ctx, terms, in, q)
-			all = append(all, found...)
+	if err != nil {
+		return page, err
+	}
+	for range c.searching.tries {
+		h, err := c.searchHosts(ctx, terms, hosts, q.Limit-len(page.Messages), after)
+		if err != nil {
+			return page, err
+		}
+		for _, m := range h.all {
+			page.Messages = append(page.Messages, m.FoundMessage)
+		}
+		if after = h.end; after == nil || len(page.Messages) == q.Limit {
+			break
 		}
 	}
-	if err != nil {
-		return nil, err
+	if after != nil {
+		page.Next = after.cursor(t, q)
 	}
-	if len(hosts) > 1 {
-		slices.SortStableFunc(all, func(a, b tenant.FoundMessage) int { return b.Time.Compare(a.Time) })
+	return page, nil
+}
+
+// searchHosts searches the rooms of all hosts behind a place, and puts what is found in one order.
+func (c *Chat) searchHosts(ctx context.Context, terms []sought, hosts []*searched, limit int, after *searchPlace) (hits, error) {
+	var h hits
+	for _, in := range hosts {
+		one, err := c.searchHost(ctx, terms, in, limit, after)
+		if err != nil {
+			return h, err
+		}
+		if len(hosts) == 1 {
+			return one, nil
+		}
+		h.all = append(h.all, one.all...)
+		if h.end == nil || one.end != nil && h.end.compare(*one.end) < 0 {
+			h.end = one.end
+		}
 	}
-	return all[:min(len(all), q.Limit)], nil
+	slices.SortFunc(h.all, func(a, b hit) int { return b.place.compare(a.place) })
+	// Behind the place where the search of one host was left, hits of others wait until that one has come so far.
+	if h.end != nil {
+		h.all = slices.DeleteFunc(h.all, func(m hit) bool { return m.place.compare(*h.end) < 0 })
+	}
+	if len(h.all) > limit {
+		h.all = h.all[:limit]
+		h.end = &h.all[limit-1].place
+	}
+	return h, nil
 }
 
 // searchHost searches rooms of one host: each has its own part of the index.
-func (c *Chat) searchHost(ctx context.Context, terms []sought, in *searched, q tenant.SearchQuery) ([]tenant.FoundMessage, error) {
-	s := scopeOf(in.host)
-	plain := s.tsquery(terms, nil)
-	// Twice as many, since not all of them need match to the letter.
-	limit := 2 * q.Limit
-	newest, args := sqlSearchNewest, []any{plain, in.rooms, in.joined, in.since, limit, s.number, searchRecent}
-	if q.Room != "" {
-		newest, args[5] = sqlSearchNewestOfRoom, in.rooms[0]
+func (c *Chat) searchHost(ctx context.Context, terms []sought, in *searched, limit int, after *searchPlace) (hits, error) {
+	l := in.looking(c, terms, limit, after)
+	if !in.often {
+		h, err := l.newest(ctx)
+		if err != nil || h.end != nil {
+			return h, err
+		}
+		h, err = l.listed(ctx)
+		if err != nil || !in.often {
+			return h, err
+		}
 	}
-	all, err := c.found(ctx, terms, in, q.Limit, newest, args...)
-	if err != nil || len(all) == q.Limit {
-		return all, err
-	}
-	if len(in.rooms) <= searchRooms {
-		plain = s.tsquery(terms, in.rooms)
-	}
-	return c.found(ctx, terms, in, q.Limit, sqlSearchAll, plain, in.rooms, in.joined, in.since, limit, searchHits)
+	return l.window(ctx)
 }
 
 // searchable lists the rooms that may be read, by their hosts.
@@ -137,6 +169,7 @@ func (c *Chat) searchable(ctx context.Context, t tenant.TenantID, q tenant.Searc
 			err = c.caughtUp(ctx, room.stream)
 		}
 		in := newSearched(t, room.host)
+		in.one = true
 		in.add(room.pk, room.id, timeOrNil(room.since))
 		return []*searched{in}, err
 	}
@@ -167,36 +200,3 @@ func (c *Chat) searchable(ctx context.Context, t tenant.TenantID, q tenant.Searc
 func newSearched(viewer, host tenant.TenantID) *searched {
 	return &searched{viewer: viewer, host: host, names: map[int64]tenant.RoomID{}}
 }
-
-// found reads the messages of hits, with the names that the viewer has, and marks what was looked for.
-func (c *Chat) found(ctx context.Context, terms []sought, in *searched, limit int, sql string, args ...any) ([]tenant.FoundMessage, error) {
-	rows, err := c.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("search: %w", fromDB(err))
-	}
-	defer rows.Close()
-	found := []tenant.FoundMessage{}
-	as := seenRoom{viewer: in.viewer, host: in.host}
-	for rows.Next() && len(found) < limit {
-		var m tenant.FoundMessage
-		var pk int64
-		if m.Message, _, err = scanMessage(withRoom{rows, &pk}); err != nil {
-			return nil, fmt.Errorf("search: %w", fromDB(err))
-		}
-		m.Room = in.names[pk]
-		as.show(&m.Message)
-		if hits, ok := matches(terms, m.Text); ok {
-			m.Highlights = excerpt(m.Text, hits)
-			found = append(found, m)
-		}
-	}
-	return found, fromDB(rows.Err())
-}
-
-// withRoom scans a room before the columns of a message.
-type withRoom struct {
-	pgx.Rows
-	room *int64
-}
-
-func (w withRoom) Scan(to ...any) error { return w.Rows.Scan(append([]any{w.room}, to...)...) }

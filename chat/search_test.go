@@ -141,17 +141,17 @@ func TestSearchShowsOnlyWhatMayBeRead(t *testing.T) {
 	}
 	// The tenant itself sees all, or what one of its users sees.
 	all, err := s.chat.Search(s.ctx(), "acme", tenant.SearchQuery{Query: "needle"})
-	if err != nil || len(all) != 5 {
-		t.Errorf("the tenant: got %d, %v, want all 5", len(all), err)
+	if err != nil || len(all.Messages) != 5 {
+		t.Errorf("the tenant: got %d, %v, want all 5", len(all.Messages), err)
 	}
 	his, err := s.chat.Search(s.ctx(), "acme", tenant.SearchQuery{Query: "needle", As: "bob"})
-	if err != nil || len(his) != 2 {
-		t.Errorf("as bob: got %d, %v, want 2", len(his), err)
+	if err != nil || len(his.Messages) != 2 {
+		t.Errorf("as bob: got %d, %v, want 2", len(his.Messages), err)
 	}
 	if _, err = s.chat.Search(s.ctx(), "acme", tenant.SearchQuery{Query: "needle", As: "rex"}); codeOf(err) != tenant.CodeInvalid {
 		t.Errorf("as a revoked user: got %v, want invalid", err)
 	}
-	if other, err := s.chat.Search(s.ctx(), "other", tenant.SearchQuery{Query: "needle"}); err != nil || len(other) != 0 {
+	if other, err := s.chat.Search(s.ctx(), "other", tenant.SearchQuery{Query: "needle"}); err != nil || len(other.Messages) != 0 {
 		t.Errorf("another tenant: got %v, %v, want nothing", other, err)
 	}
 	// History and unread counts begin where reading does.

@@ -16,7 +16,7 @@ import (
 
 // sqlFragments are parts of statements, and no statements.
 var sqlFragments = map[string]bool{
-	"sqlMessageColumns": true, "sqlMessageBounds": true, "sqlSearchMessages": true, "sqlSearchMayRead": true, "sqlRoomViewColumns": true, "sqlRoomViewJoins": true,
+	"sqlMessageColumns": true, "sqlMessageBounds": true, "sqlSearchMessages": true, "sqlSearchMessagesInRoom": true, "sqlSearchMayRead": true, "sqlSearchOrder": true, "sqlRoomViewColumns": true, "sqlRoomViewJoins": true,
 	"sqlNotBlocked": true, "sqlPresenceColumns": true, "sqlPresenceJoins": true,
 }
 

@@ -12,6 +12,7 @@ type SearchQuery struct {
 	Query string
 	Room  tenant.RoomID // "": everywhere the user may read
 	Limit int           // 0: the service's choice
+	After string        // what Search told as next with the page before
 }
 
 // A Found message has an excerpt of its text.
@@ -27,20 +28,22 @@ type TextPart struct {
 	Hit  bool   `json:"hit"` // it is what was looked for
 }
 
-// Search finds messages, newest first.
-func (c *Client) Search(ctx context.Context, q SearchQuery) ([]Found, error) {
+// Search finds messages, newest first. Where more follow it returns next, the After of the same query's next page; a page
+// may have fewer messages than the limit, or none, all the same.
+func (c *Client) Search(ctx context.Context, q SearchQuery) (found []Found, next string, err error) {
 	body := struct {
 		Query string        `json:"query"`
 		Room  tenant.RoomID `json:"room,omitempty"`
 		Limit int           `json:"limit,omitempty"`
+		After string        `json:"after,omitempty"`
 	}(q)
 	var answer struct {
 		Messages []json.RawMessage `json:"messages"`
+		Next     string            `json:"next"`
 	}
 	if err := c.call(ctx, "search", body, &answer); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var all []Found
 	for _, raw := range answer.Messages {
 		var m stored
 		var where struct {
@@ -50,7 +53,7 @@ func (c *Client) Search(ctx context.Context, q SearchQuery) ([]Found, error) {
 		if json.Unmarshal(raw, &m) != nil || json.Unmarshal(raw, &where) != nil {
 			continue // of a form that a newer service has
 		}
-		all = append(all, Found{Message: m.message(), Room: where.Room, Excerpt: where.Highlights})
+		found = append(found, Found{Message: m.message(), Room: where.Room, Excerpt: where.Highlights})
 	}
-	return all, nil
+	return found, answer.Next, nil
 }

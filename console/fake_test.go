@@ -397,9 +397,14 @@ func (m fakeMessages) History(_ context.Context, t tenant.TenantID, r tenant.Roo
 	return tenant.HistoryPage{Messages: []tenant.Message{{Seq: 1, Text: text}}}, hasRoom(r)
 }
 
-func (m fakeMessages) Search(_ context.Context, _ tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error) {
+func (m fakeMessages) Search(_ context.Context, _ tenant.TenantID, q tenant.SearchQuery) (tenant.FoundPage, error) {
+	if q.After == "end" {
+		return tenant.FoundPage{}, nil
+	}
 	text := fmt.Sprintf("%s %s %s %d", q.Query, q.Room, q.As, q.Limit)
-	return []tenant.FoundMessage{{Room: "lobby", Message: tenant.Message{Seq: 1}, Highlights: []tenant.TextPart{{Text: text, Hit: true}}}}, nil
+	return tenant.FoundPage{
+		Messages: []tenant.FoundMessage{{Room: "lobby", Message: tenant.Message{Seq: 1}, Highlights: []tenant.TextPart{{Text: text, Hit: true}}}}, Next: "end",
+	}, nil
 }
 
 func (m fakeMessages) EditMessage(ctx context.Context, _ tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, text string) (tenant.Message, error) {

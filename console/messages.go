@@ -15,7 +15,7 @@ import (
 type Messages interface {
 	Records
 	History(ctx context.Context, t tenant.TenantID, r tenant.RoomID, q tenant.HistoryQuery) (tenant.HistoryPage, error)
-	Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) ([]tenant.FoundMessage, error)
+	Search(ctx context.Context, t tenant.TenantID, q tenant.SearchQuery) (tenant.FoundPage, error)
 	Post(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, m tenant.PostRequest) (seq uint64, err error)
 	EditMessage(ctx context.Context, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64, text string) (tenant.Message, error)
 	DeleteMessage(ctx context.Context, a tenant.Actor, t tenant.TenantID, r tenant.RoomID, as tenant.UserID, seq uint64) error

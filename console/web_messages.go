@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,12 +50,17 @@ func (w *web) messagesOf(q *request, r tenant.RoomID, v *ui.Room) error {
 // foundIn shows the messages of a room that have the words that are looked for.
 func (w *web) foundIn(q *request, r tenant.RoomID, v *ui.Room, isPinned map[uint64]bool) error {
 	v.Newest = v.Search.Action
-	found, err := w.c.messages.Search(q.Context(), q.tenant, tenant.SearchQuery{Query: v.Search.Query, Room: r, Limit: webPage})
+	found, err := w.c.messages.Search(q.Context(), q.tenant, tenant.SearchQuery{
+		Query: v.Search.Query, Room: r, Limit: webPage, After: q.URL.Query().Get("after"),
+	})
 	if e, ok := tenant.AsError(err); ok && e.Code == tenant.CodeInvalid {
 		v.SearchError = sentence(cmp.Or(e.Fields["query"], e.Message))
 		return nil
 	}
-	for _, m := range found {
+	if found.Next != "" {
+		v.Older = v.Search.Action + "?" + url.Values{"q": {v.Search.Query}, "after": {found.Next}}.Encode()
+	}
+	for _, m := range found.Messages {
 		row := q.messageRow(r, m.Message, isPinned[m.Seq])
 		row.At, row.Link = m.Time, fmt.Sprintf("%s?before=%d", v.Search.Action, m.Seq+1)
 		for _, part := range m.Highlights {

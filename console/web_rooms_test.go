@@ -11,7 +11,8 @@ func TestAModeratorKeepsOrderOnTheRoomsPage(t *testing.T) {
 	w := newTown(t)
 	b, room := w.who["moderator"], "/t/acme/rooms/lobby"
 	b.shows("the room", b.get(room), http.StatusOK, "the pinned one", "Unpin", "Freeze", "End the ban", "Let them post", "Mute or ban")
-	b.shows("what was found", b.get(room+"?q=hello"), http.StatusOK, "<mark>hello lobby", "?before=2")
+	b.shows("what was found", b.get(room+"?q=hello"), http.StatusOK, "<mark>hello lobby", "?before=2", `href="/t/acme/rooms/lobby?after=end&amp;q=hello" rel="next">Older`)
+	b.shows("the end of it", b.get(room+"?q=hello&after=end"), http.StatusOK, "No message has")
 	b.shows("the frozen room", b.goes("freeze", b.post(room+"/freeze", "on", "yes"), room), http.StatusOK, "The room is frozen", "Unfreeze")
 	b.shows("the open room", b.goes("unfreeze", b.post(room+"/freeze"), room), http.StatusOK, "The room is open again")
 	b.shows("the ban", b.goes("ban", b.post(room+"/sanctions", "whom", "alice", "what", "ban", "seconds", "86400", "why", "spam"), room), http.StatusOK, "alice is banned", "until <time", ": spam")

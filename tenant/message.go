@@ -87,6 +87,7 @@ type SearchQuery struct {
 	Room  RoomID // "": in all rooms
 	As    UserID // only what this user may read; "": the tenant itself asks
 	Limit int    // 0: DefaultSearch
+	After string // FoundPage.Next of the page before; "": the newest
 }
 
 // Bounds of a search.
@@ -103,6 +104,12 @@ func (q *SearchQuery) Check() error {
 	}
 	f.check(q.Limit > 0 && q.Limit <= MaxSearch, "limit", "must be 1 to 100")
 	return f.err()
+}
+
+// A FoundPage is a part of what a search finds. It may have fewer messages than the limit, or none, though more follow.
+type FoundPage struct {
+	Messages []FoundMessage `json:"messages"` // newest first
+	Next     string         `json:"next,omitempty"`
 }
 
 // A FoundMessage is a message with the place of what was looked for.

@@ -445,7 +445,8 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 		return out, err
 	},
 	"search": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
-		found, err := u.Search(ctx, client.SearchQuery{Query: s.text("query"), Room: named(s).ID})
+		q := client.SearchQuery{Query: s.text("query"), Room: named(s).ID, Limit: int(s.number("limit")), After: s.text("after")}
+		found, next, err := u.Search(ctx, q)
 		texts, rooms, hits := []string{}, []tenant.RoomID{}, []string{}
 		for _, m := range found {
 			texts, rooms = append(texts, m.Text), append(rooms, m.Room)
@@ -455,7 +456,7 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 				}
 			}
 		}
-		return map[string]any{"texts": texts, "rooms": rooms, "hits": hits}, err
+		return map[string]any{"texts": texts, "rooms": rooms, "hits": hits, "next": next}, err
 	},
 	"read": func(ctx context.Context, _ *caseRun, u *caseUser, s step) (any, error) {
 		n, err := u.Read(ctx, named(s), s.number("seq"))

@@ -245,6 +245,8 @@ func TestCommandLine(t *testing.T) {
 		{"room post acme lobby alice hello", 0, "Stored"},
 		{"room messages acme lobby", 0, "hello"},
 		{"room search acme hello", 0, "[hello]"},
+		{"room search acme hello --limit 1", 0, "There may be more: --after "},
+		{"room search acme hello --after garbage", 1, "after: must be the next"},
 		{"room search acme ***", 1, "letter or a digit"},
 		{"token acme alice --ttl 1m", 0, "eyJ"},
 		{"token acme alice --ttl 48h", 1, "ttl_seconds"},

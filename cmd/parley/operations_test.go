@@ -25,7 +25,7 @@ var requests = map[string]string{
 	"unread":   `{"room":"town"}`,
 	"edit":     `{"room":"town","seq":1,"text":"better"}`,
 	"delete":   `{"room":"town","seq":1}`,
-	"search":   `{"query":"word","room":"town","limit":10}`,
+	"search":   `{"query":"word","room":"town","limit":10,"after":""}`,
 	"react":    `{"room":"town","seq":1,"emoji":"👍","remove":true}`,
 	"create":   `{"room":"new","kind":"private","class":"std","title":"New"}`,
 	"settings": `{"room":"town","title":"Town","slow_seconds":5,"history":"joined"}`,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -18,6 +19,7 @@ type roomSearchCmd struct {
 	Room  string `help:"Only in this room."`
 	As    string `help:"Only what this user may read."`
 	Limit int    `help:"How many at most." default:"20"`
+	After string `help:"Go on with the page that the one before names." placeholder:"CURSOR"`
 }
 
 func (c *roomSearchCmd) Run(ctx context.Context, std streams) error {
@@ -32,9 +34,10 @@ func (c *roomSearchCmd) Run(ctx context.Context, std streams) error {
 	if c.As != "" {
 		q.Set("as", c.As)
 	}
-	var answer struct {
-		Messages []tenant.FoundMessage `json:"messages"`
+	if c.After != "" {
+		q.Set("after", c.After)
 	}
+	var answer tenant.FoundPage
 	if err := a.call(ctx, http.MethodGet, path("tenants", c.Tenant, "search")+"?"+q.Encode(), nil, &answer); err != nil {
 		return err
 	}
@@ -43,7 +46,12 @@ func (c *roomSearchCmd) Run(ctx context.Context, std streams) error {
 		rows = append(rows, []string{m.Time.Format(time.RFC3339), string(m.Room), m.Sender, strconv.Quote(marked(m.Highlights))})
 	}
 	return a.show(answer, func(w io.Writer) {
-		table(w, "Nothing found.", []string{"at", "room", "sender", "text"}, rows)
+		if len(rows) > 0 || answer.Next == "" {
+			table(w, "Nothing found.", []string{"at", "room", "sender", "text"}, rows)
+		}
+		if answer.Next != "" {
+			fmt.Fprintln(w, "There may be more: --after "+answer.Next)
+		}
 	})
 }
 

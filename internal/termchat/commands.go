@@ -244,7 +244,7 @@ func (s *session) who(r client.Room) job {
 // search shows messages that hold words, oldest first.
 func (s *session) search(words string) job {
 	return func(ctx context.Context) func() error {
-		found, err := s.c.Search(ctx, client.SearchQuery{Query: words, Limit: shownAtFirst})
+		found, next, err := s.c.Search(ctx, client.SearchQuery{Query: words, Limit: shownAtFirst})
 		if err != nil {
 			return failed(err)
 		}
@@ -254,6 +254,9 @@ func (s *session) search(words string) job {
 			}
 			for _, m := range slices.Backward(found) {
 				s.scr.print(s.page.found(m))
+			}
+			if next != "" {
+				s.say(dim, "  There is more: add words to narrow it down.")
 			}
 			return nil
 		}

@@ -335,15 +335,19 @@ export class Client {
     return { messages: answer.messages.map(parseStored).filter((m) => m !== undefined), more: answer.more };
   }
 
-  /** Finds messages, newest first: in a room, or everywhere the user may read. */
-  async search(query: string, options: { room?: RoomRef; limit?: number } = {}): Promise<Found[]> {
+  /**
+   * Finds messages, newest first: in a room, or everywhere the user may read. Where more follow it tells next, the
+   * after of the same query's next page; a page may have fewer messages than the limit, or none, all the same.
+   */
+  async search(query: string, options: { room?: RoomRef; limit?: number; after?: string } = {}): Promise<{ found: Found[]; next?: string }> {
     const room = options.room === undefined ? undefined : idOf(options.room);
-    const { messages } = await this.call("search", { query, room, limit: options.limit });
-    return messages.flatMap((raw) => {
+    const { messages, next } = await this.call("search", { query, room, limit: options.limit, after: options.after });
+    const found = messages.flatMap((raw) => {
       const m = parseStored(raw);
       const { room, highlights } = raw as Found;
       return m ? [{ ...m, room, highlights }] : [];
     });
+    return { found, ...(next && { next }) };
   }
 
   /**

@@ -161,7 +161,7 @@ export interface Operations {
   block: [request: { user: string; on: boolean }, answer: object];
   blocks: [request: Record<string, never>, answer: { users: string[] }];
 
-  search: [request: Partial<InRoom> & { query: string; limit?: number }, answer: { messages: unknown[] }];
+  search: [request: Partial<InRoom> & { query: string; limit?: number; after?: string }, answer: { messages: unknown[]; next?: string }];
   presence: [
     request: { room?: string; users?: string[]; idle?: boolean },
     answer: { users: Presence[]; more?: boolean; watch_seconds?: number },

@@ -222,8 +222,9 @@ class Run {
       return { ...summary(messages), more };
     },
     search: async (s) => {
-      const found = await this.#user(s).client.search(s.query, { room: s.room });
-      return { texts: found.map((m) => m.text), rooms: found.map((m) => m.room), hits: found.flatMap((m) => m.highlights.filter((p) => p.hit).map((p) => p.text)) };
+      const { query, room, limit, after } = s;
+      const { found, next } = await this.#user(s).client.search(query, { room, limit, after });
+      return { next: next ?? "", texts: found.map((m) => m.text), rooms: found.map((m) => m.room), hits: found.flatMap((m) => m.highlights.filter((p) => p.hit).map((p) => p.text)) };
     },
     read: async (s) => ({ unread: await this.#user(s).client.read(s.room, s.seq) }),
     edit: async (s) => plain(await this.#user(s).client.edit(s.room, s.seq, s.text)),

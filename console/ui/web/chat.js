@@ -369,11 +369,25 @@ async function presence() {
 
 async function search(query) {
   if (!query) { $("found").hidden = true; return; }
-  const found = await client.search(query, { limit: 20 });
-  $("found").replaceChildren(make("h3", { textContent: found.length ? `Found ${found.length}` : "Nothing found. Try another word." }),
-    make("ul", {}, ...found.map((m) => make("li", {}, make("button", { type: "button", className: "plain", textContent: rooms.get(m.room)?.title || m.room, onclick: () => attempt(() => open(m.room)) }), " ",
-      ...name(m.sender), ": ", ...m.highlights.map((h) => (h.hit ? make("mark", { textContent: h.text }) : h.text))))));
+  const list = make("ul");
+  const head = make("h3");
+  const more = make("button", { type: "button", className: "plain", textContent: "More" });
+  const show = async (after) => {
+    more.disabled = true;
+    const { found, next } = await client.search(query, { limit: 20, after }).finally(() => { more.disabled = false; });
+    list.append(...found.map(foundLine));
+    head.textContent = list.children.length ? `Found ${list.children.length}${next ? " and more" : ""}` : next ? "Nothing found so far" : "Nothing found. Try another word.";
+    more.hidden = !next;
+    more.onclick = () => attempt(() => show(next));
+  };
+  await show();
+  $("found").replaceChildren(head, list, more);
   $("found").hidden = false;
+}
+
+function foundLine(m) {
+  return make("li", {}, make("button", { type: "button", className: "plain", textContent: rooms.get(m.room)?.title || m.room, onclick: () => attempt(() => open(m.room)) }), " ",
+    ...name(m.sender), ": ", ...m.highlights.map((h) => (h.hit ? make("mark", { textContent: h.text }) : h.text)));
 }
 
 // The start.
