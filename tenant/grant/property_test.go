@@ -33,7 +33,7 @@ var memberships = rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) tenant.Me
 	return m
 }), 0, 8, func(m tenant.Membership) string { return string(m.Room) })
 
-// Property: lists are never empty, sorted, free of doubles and of wildcards where there may be none.
+// ISO-19. Property: lists are never empty, sorted, free of doubles and of wildcards where there may be none.
 func TestGrantIsWellFormed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
