@@ -354,7 +354,9 @@ func TestTwoTalkInTheBrowserAndOneIsThrownOut(t *testing.T) {
 	alice.says("[data-part=thread]", "Thread")
 	alice.says("[data-part=messages] p", "So do I")
 	alice.must(alice.find("[data-part=back]").Click(proto.InputMouseButtonLeft, 1))
+	bob.losesWhatDoesNotCount()
 
+	alice.front()
 	alice.keepsWhatIsRefused(bob)
 
 	w.front()
@@ -426,6 +428,27 @@ func TestARoomIsSharedInTheBrowser(t *testing.T) {
 	w.look("shares", "/t/other/shares")
 	w.look("shared-room", "/t/acme/rooms/deal")
 	w.talkAcross()
+}
+
+// losesWhatDoesNotCount posts too soon in a thread that is open: the message is stored, and refused after it was shown.
+func (w *window) losesWhatDoesNotCount() {
+	w.t.Helper()
+	w.s.call(http.MethodPatch, "/v1/tenants/acme/rooms/lobby", `{"slow_seconds":3600}`)
+	w.front()
+	w.must(w.click("[data-part=messages] button.given", "1 reply"))
+	w.says("[data-part=messages] p", "So do I")
+	w.must(w.find("[data-part=text]").Input("Me too, me too"))
+	w.must(w.find("[data-part=form] button[type=submit]").Click(proto.InputMouseButtonLeft, 1))
+	w.says("[data-part=messages] .outgoing p.small", "slow_mode")
+	v, err := w.Eval(`() => [...document.querySelectorAll("[data-part=messages] p")].filter((p) => p.textContent.includes("Me too")).length`)
+	w.must(err)
+	if got := v.Value.Int(); got != 1 {
+		w.t.Errorf("the refused reply is shown %d times, want once, as not sent", got)
+	}
+	w.must(w.click("[data-part=messages] .outgoing button", "Discard"))
+	w.must(w.find("[data-part=back]").Click(proto.InputMouseButtonLeft, 1))
+	w.says("[data-part=messages] button.given", "1 reply")
+	w.s.call(http.MethodPatch, "/v1/tenants/acme/rooms/lobby", `{"slow_seconds":0}`)
 }
 
 // keepsWhatIsRefused has a message refused, and sent by another click once it may be.

@@ -333,9 +333,12 @@ async function deliver(o) {
 /** What was stored does not count after all: it goes, and can be sent anew, under another id. */
 function refused(n) {
   say(`Not accepted: ${n.code}`, true);
-  const m = room?.id === n.room ? messages.get(n.seq) : undefined;
+  const m = room?.id === n.room ? messages.get(n.seq) ?? replies.get(n.seq) : undefined;
   if (!m) return;
-  messages.delete(n.seq);
+  for (const all of [messages, replies]) all.delete(n.seq);
+  const root = messages.get(m.thread);
+  if (root) root.replies--;
+  if (thread?.seq === n.seq) closeThread();
   const id = newId();
   outgoing.set(id, { id, room, draft: { text: m.text, ...(m.thread && { thread: m.thread }), ...(m.attachments && { attachments: m.attachments }) }, error: n.code });
   drawMessages();
