@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/input"
 	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/launcher/flags"
 	"github.com/go-rod/rod/lib/proto"
@@ -358,6 +359,7 @@ func TestTwoTalkInTheBrowserAndOneIsThrownOut(t *testing.T) {
 
 	alice.front()
 	alice.keepsWhatIsRefused(bob)
+	alice.findsMore()
 
 	w.front()
 	w.open("/t/acme/rooms")
@@ -449,6 +451,20 @@ func (w *window) losesWhatDoesNotCount() {
 	w.must(w.find("[data-part=back]").Click(proto.InputMouseButtonLeft, 1))
 	w.says("[data-part=messages] button.given", "1 reply")
 	w.s.call(http.MethodPatch, "/v1/tenants/acme/rooms/lobby", `{"slow_seconds":0}`)
+}
+
+// findsMore searches for what a page of hits does not hold.
+func (w *window) findsMore() {
+	w.t.Helper()
+	for i := range 21 {
+		w.s.call(http.MethodPost, "/v1/tenants/acme/rooms/lobby/messages", fmt.Sprintf(`{"as":"carol","text":"marble %d"}`, i))
+	}
+	w.must(w.find("[data-part=search] input").Input("marble"))
+	w.must(w.find("[data-part=search] input").Type(input.Enter))
+	w.says("[data-part=found] h3", "^Found 20 and more$")
+	w.must(w.click("[data-part=found] > button", "More"))
+	w.says("[data-part=found] h3", "^Found 21$")
+	w.look("chat-found", "")
 }
 
 // keepsWhatIsRefused has a message refused, and sent by another click once it may be.
