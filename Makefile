@@ -52,10 +52,11 @@ test/race: go deps ## run all tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -p $(TESTPROCS) -timeout 30m ./...
 
 .PHONY: test/long
-test/long: go deps ## run 20,000 random programs against the model of a room, 500 with kills, 10,000 races of revocations, 2,000 revocations by the clock, and a storm of 2,000 clients
+test/long: go deps ## run 20,000 random programs against the model of a room, 500 with kills, 10,000 races of revocations, 2,000 revocations by the clock, a storm of 2,000 clients, and 10,000 posts through 20 kills
 	$(GO) test -tags long -timeout 4h -run 'FollowTheModel' ./chat
 	$(GO) test -tags long -timeout 60m -run 'HalfWayIn|HearNothing' ./internal/cluster
 	$(GO) test -tags long -timeout 60m -run AStorm ./cmd/parley
+	$(GO) test -tags long -timeout 60m -run EveryAcknowledged ./cmd/parley
 
 .PHONY: test/fuzz
 test/fuzz: go deps ## run each fuzz target for FUZZTIME

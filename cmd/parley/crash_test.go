@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,59 +20,192 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"parley/client"
 	"parley/internal/embedpg"
+	"parley/tenant"
 )
 
-// kills is how often the program is killed under load.
-const kills = 20
-
-// A talker posts numbered messages until told to stop, each with one id until it is acknowledged.
+// A talker posts its share of numbered messages, each with one id until it is acknowledged. Some it posts without waiting, goes
+// away, and comes back for the acknowledgement after the absence.
 type talker struct {
 	user  string
+	rooms []string
 	count atomic.Int64 // how many are acknowledged
-	acked []string     // texts in the order of their acknowledgements; to be read when talk has returned
+	acked []posting    // in the order of their acknowledgements; to be read when talk has returned
+	p     *peer
 	err   error
 }
 
-func (s *server) talk(k *talker, rate time.Duration, addr func() string, stop <-chan struct{}) {
-	user := k.user
-	token := s.userToken("acme", user)
-	subject := "chat.std.open.lobby." + user
-	tick := time.NewTicker(rate)
+// A posting is a message of a talker's.
+type posting struct {
+	room, text, id string
+	at             time.Time
+	away           bool // its acknowledgement was not waited for at first
+}
+
+// awayEvery is which part of the messages is left alone until after the absence.
+const awayEvery = 25
+
+func (s *server) talk(k *talker, posts int, addr func() string, stop <-chan struct{}) {
+	token := s.userToken("acme", k.user)
+	tick := time.NewTicker(15 * time.Millisecond)
 	defer tick.Stop()
-	var p *peer
-	for n := 0; ; n++ {
-		text, id := fmt.Sprintf("%s-%d", user, n), nats.NewInbox()
-		for done := false; !done; {
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-			}
-			if p == nil {
-				if p, k.err = s.dial(addr(), user, nats.Token(token), nats.NoReconnect()); k.err != nil {
-					p = nil
-					continue
-				}
-			}
-			_, k.err = p.tryPost(subject, text, id, time.Second)
-			if done = k.err == nil; !done {
-				p.Close()
-				p = nil
+	var away []posting
+	// try makes one attempt, on a new connection where the last one failed.
+	try := func(m posting) bool {
+		select {
+		case <-stop:
+			return true
+		case <-tick.C:
+		}
+		if k.p == nil {
+			if k.p, k.err = s.dial(addr(), k.user, nats.Token(token), nats.NoReconnect()); k.err != nil {
+				k.p = nil
+				return false
 			}
 		}
-		k.acked = append(k.acked, text)
+		if _, k.err = k.p.tryPost("chat.std.open."+m.room+"."+k.user, m.text, m.id, time.Second); k.err != nil {
+			k.p.Close()
+			k.p = nil
+		}
+		return k.err == nil
+	}
+	acknowledged := func(m posting) {
+		for !try(m) { //nolint:revive // until it is
+		}
+		k.acked = append(k.acked, m)
 		k.count.Add(1)
+	}
+	for n := range posts {
+		m := posting{room: k.rooms[n%len(k.rooms)], text: fmt.Sprintf("%s-%d", k.user, n), id: nats.NewInbox(), at: time.Now()}
+		if m.away = n%awayEvery == awayEvery-1; m.away {
+			try(m) // whatever comes of it is forgotten
+			away = append(away, m)
+			continue
+		}
+		acknowledged(m)
+	}
+	for _, m := range away {
+		select {
+		case <-stop:
+		case <-time.After(time.Until(m.at.Add(absence))):
+		}
+		acknowledged(m)
 	}
 }
 
-// allAcknowledged waits until each talker has one more message acknowledged than now.
-func allAcknowledged(t *testing.T, talkers []*talker) {
+// A relay is an address that leads to the server wherever it has started again.
+func relay(t *testing.T, to func() string) (address string) {
 	t.Helper()
-	for _, k := range talkers {
-		before := k.count.Load()
-		eventually(t, k.user+" has a message acknowledged", func() bool { return k.count.Load() > before })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return // the test is over
+			}
+			all.Go(func() { lead(in, strings.TrimPrefix(to(), "nats://")) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+	return "nats://" + l.Addr().String()
+}
+
+// lead copies both ways until either side ends.
+func lead(in net.Conn, to string) {
+	defer in.Close()
+	out, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer out.Close()
+	ended := make(chan struct{}, 2)
+	for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
+		go func() {
+			_, _ = io.Copy(pair[0], pair[1]) // a cut is what it is there for
+			ended <- struct{}{}
+		}()
+	}
+	<-ended
+	_, _ = in.Close(), out.Close()
+	<-ended
+}
+
+// A witness hears all that comes live in a room, and what it missed from history.
+type witness struct {
+	user  string
+	mu    sync.Mutex
+	heard []client.Message
+}
+
+// order are the texts that were heard, by sequence; where is that of each in the history. Out of order is only what is said to
+// be. A retry that came after the absence is heard again where the first was read from history, which does not tell its id.
+func (w *witness) order(t *testing.T, where map[string]uint64) (texts []string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []client.Message
+	var last uint64
+	read := map[string]bool{}
+	for _, m := range w.heard {
+		switch {
+		case m.Sender == tenant.System || where[m.Text] != m.Seq && read[m.Text]:
+			continue
+		case where[m.Text] != m.Seq:
+			t.Errorf("%s hears %s under the sequence %d, want %d", w.user, m.Text, m.Seq, where[m.Text])
+		case m.Seq <= last && !m.Late:
+			t.Errorf("%s hears %s too late, and is not told so", w.user, m.Text)
+		}
+		last = max(last, m.Seq)
+		read[m.Text] = m.ID == ""
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b client.Message) int { return cmp.Compare(a.Seq, b.Seq) })
+	for _, m := range all {
+		texts = append(texts, m.Text)
+	}
+	return texts
+}
+
+func (w *witness) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	texts := map[string]bool{}
+	for _, m := range w.heard {
+		if m.Sender != tenant.System {
+			texts[m.Text] = true
+		}
+	}
+	return len(texts)
+}
+
+// witness listens in a room until the test ends.
+func (s *server) witness(c *client.Client, room string) *witness {
+	s.t.Helper()
+	r, err := c.Room(s.t.Context(), room)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	l, err := c.Listen(s.t.Context(), r, r.Last)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w := &witness{user: c.User()}
+	go func() {
+		for m := range l.Messages() {
+			w.mu.Lock()
+			w.heard = append(w.heard, m)
+			w.mu.Unlock()
+		}
+	}()
+	return w
 }
 
 func TestEveryAcknowledgedMessageSurvivesKills(t *testing.T) {
@@ -81,16 +218,42 @@ func TestEveryAcknowledgedMessageSurvivesKills(t *testing.T) {
 		defer mu.Unlock()
 		return current
 	}
-	users := []string{"alice", "bob", "mallory"}
-	talkers := make([]*talker, len(users))
+	var rooms []string
+	for i := range crashRooms {
+		rooms = append(rooms, fmt.Sprintf("hall%d", i))
+		s.room("acme", rooms[i], "open")
+	}
+	witnesses := map[string][]*witness{}
+	through := relay(t, addr)
+	for _, u := range []string{"alice", "bob"} {
+		c, err := client.Connect(t.Context(), client.Options{URL: through, User: u, Token: client.StaticToken(s.userToken("acme", u))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		for _, r := range rooms {
+			witnesses[r] = append(witnesses[r], s.witness(c, r))
+		}
+	}
+	var talkers []*talker
 	stop := make(chan struct{})
 	var all sync.WaitGroup
-	for i, u := range users {
-		talkers[i] = &talker{user: u}
-		all.Go(func() { s.talk(talkers[i], 15*time.Millisecond, addr, stop) }) // together 200 posts a second
+	for i := range crashUsers {
+		k := &talker{user: fmt.Sprintf("talker%d", i), rooms: rooms}
+		talkers = append(talkers, k)
+		s.users("acme", k.user)
+		all.Go(func() { s.talk(k, crashPosts/crashUsers, addr, stop) })
 	}
-	for range kills {
-		allAcknowledged(t, talkers)
+	t.Cleanup(func() { // where the test has ended before its time
+		select {
+		case <-stop:
+		default:
+			close(stop)
+		}
+		all.Wait()
+	})
+	for n := range kills {
+		eventually(t, "a share of the messages is acknowledged", func() bool { return acknowledged(talkers) >= crashPosts*9/10*(n+1)/(kills+1) })
 		s.kill()
 		if left := processesIn(t, s.data); len(left) > 0 {
 			eventually(t, "Postgres ends with its parent", func() bool { return len(processesIn(t, s.data)) == 0 })
@@ -100,36 +263,72 @@ func TestEveryAcknowledgedMessageSurvivesKills(t *testing.T) {
 		current = s.NATS
 		mu.Unlock()
 	}
-	close(stop)
 	all.Wait()
-
-	var stored []string
-	seen := map[string]int{}
-	var last uint64
-	for _, m := range s.allHistory("acme", "lobby") {
-		if m.Seq <= last {
-			t.Errorf("sequence %d comes after %d", m.Seq, last)
-		}
-		last = m.Seq
-		stored = append(stored, m.Text)
-		seen[m.Text]++
+	for _, r := range rooms {
+		s.wantAllOnce(r, talkers, witnesses[r])
 	}
+	t.Logf("%d messages of %d users in %d rooms, %d kills", acknowledged(talkers), crashUsers, crashRooms, kills)
+}
+
+func acknowledged(talkers []*talker) (n int) {
 	for _, k := range talkers {
-		next := 0
-		for _, text := range stored {
-			if next < len(k.acked) && text == k.acked[next] {
-				next++
+		n += int(k.count.Load())
+	}
+	return n
+}
+
+// wantAllOnce wants each acknowledged message of a room once in its history, those of one talker in the order of their
+// acknowledgements, and the same to be heard live, in the same order.
+func (s *server) wantAllOnce(room string, talkers []*talker, witnesses []*witness) {
+	s.t.Helper()
+	stored, where := s.storedIn(room)
+	acked := 0
+	for _, k := range talkers {
+		var last uint64
+		for _, m := range k.acked {
+			if m.room != room {
+				continue
+			}
+			acked++
+			seq, there := where[m.text]
+			if !there {
+				s.t.Errorf("%s, which is acknowledged, is not there", m.text)
+			}
+			if !m.away {
+				if seq <= last {
+					s.t.Errorf("%s is stored out of the order of its acknowledgement", m.text)
+				}
+				last = seq
 			}
 		}
-		if next != len(k.acked) {
-			t.Errorf("%s: got %d of %d acknowledged messages in order; the first missing is %s", k.user, next, len(k.acked), k.acked[next])
+	}
+	if len(stored) != acked {
+		s.t.Errorf("%s: got %d messages, want the %d that are acknowledged", room, len(stored), acked)
+	}
+	for _, w := range witnesses {
+		eventually(s.t, w.user+" has heard all of "+room, func() bool { return w.count() >= len(stored) })
+		if got := w.order(s.t, where); !slices.Equal(got, stored) {
+			s.t.Errorf("%s in %s: got %d messages, want the %d of the history in their order", w.user, room, len(got), len(stored))
 		}
 	}
-	for text, n := range seen {
-		if n != 1 {
-			t.Errorf("%s is stored %d times", text, n)
+}
+
+// storedIn are the texts of a room's history, each of which must be there once, and their sequences.
+func (s *server) storedIn(room string) (texts []string, where map[string]uint64) {
+	s.t.Helper()
+	where = map[string]uint64{}
+	var last uint64
+	for _, m := range s.allHistory("acme", room) {
+		if m.Sender == tenant.System {
+			continue
 		}
+		if m.Seq <= last || where[m.Text] != 0 {
+			s.t.Errorf("%s is stored at %d behind %d, and at %d", m.Text, m.Seq, last, where[m.Text])
+		}
+		last, where[m.Text] = m.Seq, m.Seq
+		texts = append(texts, m.Text)
 	}
+	return texts, where
 }
 
 // processesIn lists the processes that work in a folder: an orphaned Postgres would.
