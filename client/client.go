@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -41,14 +42,16 @@ type Client struct {
 	stretch   context.Context    // ends, and is replaced, at each reconnection
 	endOf     context.CancelFunc // of stretch
 	listeners map[*Listener]struct{}
+	watches   map[*watch]struct{}
 	posts     map[*pending]struct{}
 	echoes    echoes
 	catchUp   catchUp
 
-	me          atomic.Pointer[Me]           // once it was asked for
-	revoked     atomic.Pointer[RevokedError] // set by the notice, before the client stops
-	refusals    atomic.Int64                 // in a row, since it was last connected
-	wantRestart chan struct{}                // holds one when a forced reconnection is due
+	after       func(time.Duration) <-chan time.Time // time.After, but for tests
+	me          atomic.Pointer[Me]                   // once it was asked for
+	revoked     atomic.Pointer[RevokedError]         // set by the notice, before the client stops
+	refusals    atomic.Int64                         // in a row, since it was last connected
+	wantRestart chan struct{}                        // holds one when a forced reconnection is due
 	junk        atomic.Uint64
 	doubles     atomic.Uint64
 }
@@ -73,8 +76,8 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 		tokens: newTokens(o.Token), rooms: newWorkingSet(o.Rooms),
 		notices: newRing[Notice](64), status: newRing[Status](16),
 		life: life, cancel: cancel,
-		listeners: map[*Listener]struct{}{}, posts: map[*pending]struct{}{},
-		wantRestart: make(chan struct{}, 1),
+		listeners: map[*Listener]struct{}{}, watches: map[*watch]struct{}{}, posts: map[*pending]struct{}{},
+		wantRestart: make(chan struct{}, 1), after: time.After,
 	}
 	c.stretch, c.endOf = context.WithCancel(life)
 	if err := c.connect(ctx, o); err != nil {

@@ -98,6 +98,8 @@ func (c *Client) onNotice(m *nats.Msg) {
 	case NoticeRights:
 		c.rooms.add(n.Rooms, c.listening())
 		c.restart()
+	case NoticePresence:
+		c.tellWatches(n.Users)
 	case NoticeRevoked:
 		c.revoke(n.Reason)
 	}

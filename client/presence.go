@@ -14,8 +14,8 @@ type Presence struct {
 }
 
 // Presence tells who of a room is there, those who are first; of large rooms the first
-// 1,000. For two minutes notices (NoticePresence) tell who comes and goes: a client that
-// goes on looking asks again before they are over, and after a reconnection.
+// 1,000. For two minutes notices (NoticePresence) tell who comes and goes; WatchPresence goes on
+// looking.
 func (c *Client) Presence(ctx context.Context, r Room) ([]Presence, error) {
 	return c.presence(ctx, roomBody{r.ID})
 }

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"parley/client"
+	"parley/internal/chattest"
 	"parley/internal/embedpg"
 	"parley/tenant"
 )
@@ -29,6 +28,7 @@ import (
 // away, and comes back for the acknowledgement after the absence.
 type talker struct {
 	user  string
+	token string
 	rooms []string
 	count atomic.Int64 // how many are acknowledged
 	acked []posting    // in the order of their acknowledgements; to be read when talk has returned
@@ -46,8 +46,7 @@ type posting struct {
 // awayEvery is which part of the messages is left alone until after the absence.
 const awayEvery = 25
 
-func (s *server) talk(k *talker, posts int, addr func() string, stop <-chan struct{}) {
-	token := s.userToken("acme", k.user)
+func (s *server) talk(k *talker, posts int, url string, stop <-chan struct{}) {
 	tick := time.NewTicker(15 * time.Millisecond)
 	defer tick.Stop()
 	var away []posting
@@ -59,7 +58,7 @@ func (s *server) talk(k *talker, posts int, addr func() string, stop <-chan stru
 		case <-tick.C:
 		}
 		if k.p == nil {
-			if k.p, k.err = s.dial(addr(), k.user, nats.Token(token), nats.NoReconnect()); k.err != nil {
+			if k.p, k.err = s.dial(url, k.user, nats.Token(k.token), nats.NoReconnect()); k.err != nil {
 				k.p = nil
 				return false
 			}
@@ -92,50 +91,6 @@ func (s *server) talk(k *talker, posts int, addr func() string, stop <-chan stru
 		}
 		acknowledged(m)
 	}
-}
-
-// A relay is an address that leads to the server wherever it has started again.
-func relay(t *testing.T, to func() string) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return // the test is over
-			}
-			all.Go(func() { lead(in, strings.TrimPrefix(to(), "nats://")) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		all.Wait()
-	})
-	return "nats://" + l.Addr().String()
-}
-
-// lead copies both ways until either side ends.
-func lead(in net.Conn, to string) {
-	defer in.Close()
-	out, err := net.Dial("tcp", to)
-	if err != nil {
-		return
-	}
-	defer out.Close()
-	ended := make(chan struct{}, 2)
-	for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
-		go func() {
-			_, _ = io.Copy(pair[0], pair[1]) // a cut is what it is there for
-			ended <- struct{}{}
-		}()
-	}
-	<-ended
-	_, _ = in.Close(), out.Close()
-	<-ended
 }
 
 // A witness hears all that comes live in a room, and what it missed from history.
@@ -211,22 +166,16 @@ func (s *server) witness(c *client.Client, room string) *witness {
 func TestEveryAcknowledgedMessageSurvivesKills(t *testing.T) {
 	t.Parallel()
 	s := house(t)
-	var mu sync.Mutex
-	current := s.NATS
-	addr := func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return current
-	}
+	// Whoever was connected finds the program again where it was.
+	door := chattest.Forward(t, strings.TrimPrefix(s.NATS, "nats://"))
 	var rooms []string
 	for i := range crashRooms {
 		rooms = append(rooms, fmt.Sprintf("hall%d", i))
 		s.room("acme", rooms[i], "open")
 	}
 	witnesses := map[string][]*witness{}
-	through := relay(t, addr)
 	for _, u := range []string{"alice", "bob"} {
-		c, err := client.Connect(t.Context(), client.Options{URL: through, User: u, Token: client.StaticToken(s.userToken("acme", u))})
+		c, err := client.Connect(t.Context(), client.Options{URL: door.URL, User: u, Token: client.StaticToken(s.userToken("acme", u))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +191,10 @@ func TestEveryAcknowledgedMessageSurvivesKills(t *testing.T) {
 		k := &talker{user: fmt.Sprintf("talker%d", i), rooms: rooms}
 		talkers = append(talkers, k)
 		s.users("acme", k.user)
-		all.Go(func() { s.talk(k, crashPosts/crashUsers, addr, stop) })
+		k.token = s.userToken("acme", k.user)
+	}
+	for _, k := range talkers {
+		all.Go(func() { s.talk(k, crashPosts/crashUsers, door.URL, stop) })
 	}
 	t.Cleanup(func() { // where the test has ended before its time
 		select {
@@ -259,9 +211,7 @@ func TestEveryAcknowledgedMessageSurvivesKills(t *testing.T) {
 			eventually(t, "Postgres ends with its parent", func() bool { return len(processesIn(t, s.data)) == 0 })
 		}
 		s.start()
-		mu.Lock()
-		current = s.NATS
-		mu.Unlock()
+		door.Lead(strings.TrimPrefix(s.NATS, "nats://"))
 	}
 	all.Wait()
 	for _, r := range rooms {

@@ -14,6 +14,7 @@ type Proxy struct {
 	URL  string // nats://
 
 	mu      sync.Mutex
+	target  string
 	conns   map[net.Conn]struct{} // to clients
 	swallow bool
 	broken  bool
@@ -33,7 +34,7 @@ func Forward(t testing.TB, target string) *Proxy {
 		t.Fatalf("chattest: %v", err)
 	}
 	addr := ln.Addr().String()
-	p := &Proxy{Addr: addr, URL: "nats://" + addr, conns: map[net.Conn]struct{}{}}
+	p := &Proxy{Addr: addr, URL: "nats://" + addr, target: target, conns: map[net.Conn]struct{}{}}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -41,7 +42,7 @@ func Forward(t testing.TB, target string) *Proxy {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { p.serve(t.Context(), conn, target) })
+			wg.Go(func() { p.serve(t.Context(), conn) })
 		}
 	})
 	t.Cleanup(func() {
@@ -50,6 +51,13 @@ func Forward(t testing.TB, target string) *Proxy {
 		wg.Wait()
 	})
 	return p
+}
+
+// Lead makes the connections that come from now on reach another address.
+func (p *Proxy) Lead(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
 }
 
 // SwallowNext loses the next bytes from the server, and cuts the connection they were for.
@@ -76,14 +84,14 @@ func (p *Proxy) Mend() {
 	p.broken = false
 }
 
-// admit notes a connection; false while broken.
-func (p *Proxy) admit(c net.Conn) bool {
+// admit notes a connection and says where it goes; false while broken.
+func (p *Proxy) admit(c net.Conn) (target string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.broken {
 		p.conns[c] = struct{}{}
 	}
-	return !p.broken
+	return p.target, !p.broken
 }
 
 func (p *Proxy) forget(c net.Conn) {
@@ -101,9 +109,10 @@ func (p *Proxy) swallows() bool {
 	return was
 }
 
-func (p *Proxy) serve(ctx context.Context, client net.Conn, target string) {
+func (p *Proxy) serve(ctx context.Context, client net.Conn) {
 	defer client.Close()
-	if !p.admit(client) {
+	target, ok := p.admit(client)
+	if !ok {
 		return
 	}
 	defer p.forget(client)
