@@ -30,22 +30,15 @@ type arrival struct {
 	session       sessionKey
 	host          string
 	since         time.Time
+	knock         knock // where it has to be explained why it is closed
 }
 
-// arrived queues an arrival to be recorded. The platform's own connections are nobody's.
-func (a *Accounts) arrived(account string, e event) {
-	if account == a.facts.sys.id || account == a.facts.auth.id || account == a.facts.parley.id {
-		return
-	}
-	c, err := readClaims(e.Client.JWT)
-	if err != nil {
-		a.log.Warn("connect event's JWT does not decode", "account", account, "error", err)
-		return
-	}
+// arrived queues an arrival to be recorded.
+func (a *Accounts) arrived(c arrival) {
 	select {
-	case a.direct <- arrival{account, c.Subject, c.Issuer, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Host, e.Client.Start}:
+	case a.direct <- c:
 	default:
-		a.log.Warn("session not recorded: the database has fallen behind", "account", account)
+		a.log.Warn("session not recorded: the database has fallen behind", "account", c.account)
 	}
 }
 
@@ -94,7 +87,7 @@ type holder struct {
 }
 
 // record writes the sessions of arrivals, and closes those whose credential is good for
-// nobody: a server may have missed the claims that say so.
+// nobody, and says why: a server may have missed the claims that say so.
 func (a *Accounts) record(ctx context.Context, batch []arrival) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -103,10 +96,12 @@ func (a *Accounts) record(ctx context.Context, batch []arrival) error {
 		return err
 	}
 	sessions := make([]tenant.Session, 0, len(batch))
+	var closed []knock
 	for _, c := range batch {
 		h, ok := holders[kickKey{c.account, tenant.UserID(c.nkey)}]
 		if !ok {
 			a.closeOne(c.account, tenant.UserID(c.nkey), c.session, "its credential is good for nobody")
+			closed = append(closed, c.knock)
 			continue
 		}
 		sessions = append(sessions, tenant.Session{
@@ -114,7 +109,10 @@ func (a *Accounts) record(ctx context.Context, batch []arrival) error {
 			Method: h.method, Proof: tenant.Proof{Key: h.key}, Address: c.host, Since: c.since,
 		})
 	}
-	return writeSessions(ctx, a.pool, sessions)
+	if len(closed) > 0 {
+		err = a.explain(ctx, closed)
+	}
+	return errors.Join(writeSessions(ctx, a.pool, sessions), err)
 }
 
 func (a *Accounts) holders(ctx context.Context, batch []arrival) (map[kickKey]holder, error) {

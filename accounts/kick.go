@@ -1,7 +1,6 @@
 package accounts
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -271,8 +270,7 @@ type event struct {
 // connected closes a connection that came in after its user was kicked: the callout had let
 // it in on the old rows, and no server looks again (NATS.md).
 func (a *Accounts) connected(m *nats.Msg) {
-	direct := bytes.Contains(m.Data, jwtField)
-	if a.kicked.empty() && !direct {
+	if a.kicked.empty() {
 		return
 	}
 	account := strings.Split(m.Subject, ".")[2]
@@ -280,9 +278,6 @@ func (a *Accounts) connected(m *nats.Msg) {
 	if err := json.Unmarshal(m.Data, &e); err != nil {
 		a.log.Warn("connect event does not decode", "error", err)
 		return
-	}
-	if direct {
-		a.arrived(account, e)
 	}
 	if !a.kicked.meets(account, conn{Server: e.Server.ID, CID: e.Client.ID, Start: e.Client.Start, User: e.Client.User}) {
 		return

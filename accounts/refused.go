@@ -34,7 +34,8 @@ type knock struct {
 	at                    time.Time
 }
 
-// knocked queues what a server decided about a user JWT. What finds no room is not explained.
+// knocked queues what a server decided about a user JWT: who came, to be recorded, and who did not, to be explained.
+// What finds no room is neither.
 func (a *Accounts) knocked(m *nats.Msg) {
 	if !bytes.Contains(m.Data, jwtField) {
 		return // the callout's
@@ -59,6 +60,10 @@ func (a *Accounts) knocked(m *nats.Msg) {
 	}
 	if k.account == a.facts.sys.id || k.account == a.facts.parley.id || came && k.account == a.facts.auth.id {
 		return // the platform's own connections are nobody's
+	}
+	if came {
+		a.arrived(arrival{account, c.Subject, c.Issuer, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Host, e.Client.Start, k})
+		return
 	}
 	select {
 	case a.knocks <- k:
