@@ -19,8 +19,8 @@ const (
 		WHERE s.last_seq < w.seq ORDER BY 1`
 )
 
-// Projection compares all streams with their cursors. What is on its way it waits for as long as a
-// reader does: a stream is behind only if its messages don't come in that time.
+// Projection compares all streams with their cursors. What is on its way it waits for: a stream is behind only if its
+// messages don't come although the projector has looked for them meanwhile, as it does at its start.
 func (c *Chat) Projection(ctx context.Context) (tenant.Projection, error) {
 	var p tenant.Projection
 	if err := c.pool.QueryRow(ctx, sqlLed, int64(leaderLock)).Scan(&p.Led); err != nil {
@@ -54,9 +54,15 @@ func (c *Chat) Projection(ctx context.Context) (tenant.Projection, error) {
 
 // awaitCursors returns the streams that are not projected up to their sequences in time.
 func (c *Chat) awaitCursors(ctx context.Context, names []string, seqs []uint64) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timing.readWait+c.timing.call)
+	patience := c.timing.check + c.timing.readWait
+	ctx, cancel := context.WithTimeout(ctx, patience+c.timing.call)
 	defer cancel()
-	for late := time.After(c.timing.readWait); ; {
+	if p := c.leading.Load(); p != nil {
+		for i, stream := range names {
+			p.behind(stream, seqs[i])
+		}
+	}
+	for late := time.After(patience); ; {
 		rows, err := c.pool.Query(ctx, sqlBehind, names, seqs)
 		behind, err := collect(rows, err, pgx.RowTo[string])
 		if err != nil || len(behind) == 0 {

@@ -36,11 +36,12 @@ type trail struct {
 	log   *slog.Logger
 	fault prometheus.Gauge
 
-	mu     sync.Mutex
-	head   tenant.TrailSeal // as in the file
-	lost   bool             // the database does not have the head: the file stays as it is, for people to look into
-	sealed time.Time        // when sealing was last done
-	last   tenant.Trail     // what the last whole look found
+	mu      sync.Mutex
+	head    tenant.TrailSeal // as in the file
+	failing bool             // sealing, since the last that was done
+	lost    bool             // the database does not have the head: the file stays as it is, for people to look into
+	sealed  time.Time        // when sealing was last done
+	last    tenant.Trail     // what the last whole look found
 }
 
 // startTrail goes on sealing the audit trail.
@@ -89,24 +90,37 @@ func (t *trail) keep(ctx context.Context) error {
 	}
 }
 
-// seal covers all entries that have no seal. The file follows the database, unless that has lost what the file has.
+// seal covers all entries that have no seal. Of failures it tells the first.
 func (t *trail) seal(ctx context.Context) {
+	err := t.sealAll(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil && !t.failing {
+		t.log.Warn("audit trail not sealed", "error", err)
+	}
+	if t.failing = err != nil; !t.failing {
+		t.sealed = time.Now()
+	}
+}
+
+func (t *trail) sealAll(ctx context.Context) error {
 	for more := true; more; {
+		waits, err := t.store.Unsealed(ctx)
+		if err != nil || !waits {
+			return err
+		}
 		var last tenant.TrailSeal
-		var err error
 		if last, more, err = t.store.Seal(ctx, t.mac); err == nil {
 			err = t.follow(last)
 		}
 		if err != nil {
-			t.log.Warn("audit trail not sealed", "error", err)
-			return
+			return err
 		}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.sealed = time.Now()
+	return nil
 }
 
+// follow has the file follow the database, unless that has lost what the file has.
 func (t *trail) follow(last tenant.TrailSeal) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -20,6 +20,7 @@ const (
 	// readSeals is how many seals are read at once.
 	readSeals = 20
 
+	sqlWaits    = `SELECT EXISTS (SELECT FROM audit_unsealed)`
 	sqlSealLock = `SELECT pg_try_advisory_xact_lock($1)`
 	sqlLastSeal = `SELECT seal_id, at, entries, mac FROM audit_seals ORDER BY seal_id DESC LIMIT 1`
 	sqlUnsealed = `DELETE FROM audit_unsealed WHERE audit_id IN (SELECT audit_id FROM audit_unsealed ORDER BY audit_id LIMIT $1) RETURNING audit_id`
@@ -70,6 +71,12 @@ func (x tx) seal(ctx context.Context, mac func([]byte) []byte) (last tenant.Trai
 	next := tenant.NextSeal(mac, last, now(), ids, entries)
 	_, err = exec(ctx, x.q, sqlAddSeal, next.Number, next.At, next.Entries, next.MAC)
 	return next, len(ids) == sealBatch, wrap(err, "insert", "audit seal")
+}
+
+// Unsealed reports whether an entry waits for a seal.
+func (s *Store) Unsealed(ctx context.Context) (bool, error) {
+	waits, err := one(ctx, s.pool, pgx.RowTo[bool], sqlWaits)
+	return waits, wrap(err, "look for", "unsealed audit entries")
 }
 
 // HasSeal reports whether the database has a seal.
