@@ -102,7 +102,7 @@ func (w *watch) tell(ctx, over context.Context, again <-chan time.Time) error {
 		changed := false
 		for u, p := range w.take() {
 			old, known := w.shown[u]
-			if (known || w.part) && !(known && sameState(old, p)) {
+			if known && !sameState(old, p) || !known && w.part {
 				w.shown[u], changed = p, true
 			}
 		}
