@@ -77,6 +77,8 @@ func (w *watch) look(ctx context.Context) (again time.Duration, err error) {
 	before := w.shown
 	w.shown, w.part = make(map[string]Presence, len(answer.Users)), answer.More
 	for _, p := range answer.Users {
+		// Nobody is told of himself, and his connection may not have been written down yet.
+		p.Online = p.Online || p.User == w.c.User()
 		w.shown[p.User] = p
 	}
 	if first || !maps.EqualFunc(before, w.shown, sameState) {

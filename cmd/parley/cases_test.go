@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,6 +66,7 @@ type caseRun struct {
 	users   map[string]*caseUser
 	streams map[string]*client.Listener
 	signals map[string]<-chan client.Signal
+	watches map[string]chan []client.Presence
 	tasks   map[string]chan outcome
 }
 
@@ -76,7 +78,7 @@ type outcome struct {
 func newCaseRun(t *testing.T, worlds string) *caseRun {
 	return &caseRun{
 		t: t, worlds: worlds, vars: map[string]any{}, users: map[string]*caseUser{},
-		streams: map[string]*client.Listener{}, signals: map[string]<-chan client.Signal{}, tasks: map[string]chan outcome{},
+		streams: map[string]*client.Listener{}, signals: map[string]<-chan client.Signal{}, watches: map[string]chan []client.Presence{}, tasks: map[string]chan outcome{},
 	}
 }
 
@@ -270,6 +272,13 @@ var plainOps = map[string]func(r *caseRun, s step) (any, error){
 	"signal": func(r *caseRun, s step) (any, error) {
 		got, err := take(r.signals[s.text("stream")], func(client.Signal) bool { return true })
 		return map[string]any{"user": got.User, "typing": got.Typing}, err
+	},
+	"watched": func(r *caseRun, s step) (any, error) {
+		got, err := take(r.watches[s.text("stream")], func(users []client.Presence) bool {
+			var plain any
+			return convert(map[string]any{"users": users}, &plain) == nil && differs(s["want"], plain, "") == ""
+		})
+		return map[string]any{"users": got}, err
 	},
 }
 
@@ -500,6 +509,26 @@ var userOps = map[string]func(ctx context.Context, r *caseRun, u *caseUser, s st
 			return nil, err
 		}
 		return nil, u.Typing(room, s.yes("on"))
+	},
+	"watch": func(ctx context.Context, r *caseRun, u *caseUser, s step) (any, error) {
+		told, ended := make(chan []client.Presence, 100), make(chan error, 1)
+		r.watches[s.text("stream")] = told
+		began := make(chan struct{})
+		begin := sync.OnceFunc(func() { close(began) })
+		go func() {
+			ended <- u.WatchPresence(r.t.Context(), named(s), func(users []client.Presence) {
+				told <- users
+				begin()
+			})
+		}()
+		select {
+		case <-began:
+			return nil, nil
+		case err := <-ended:
+			return nil, err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	},
 	"signals": func(ctx context.Context, r *caseRun, u *caseUser, s step) (any, error) {
 		room, err := u.known(ctx, s)

@@ -27,6 +27,7 @@ import { type Ack, type Draft, newId, Poster, send } from "./post.js";
 import { parseSignal, type Signal } from "./signal.js";
 import * as subject from "./subject.js";
 import { unless } from "./wait.js";
+import { watch } from "./watch.js";
 
 /** What a client did not show, and how often it came back. */
 export interface Stats {
@@ -310,11 +311,20 @@ export class Client {
 
   /**
    * Who of a room, or of up to 1,000 users, is there; of large rooms the first 1,000. For two minutes notices
-   * ("presence") tell who comes and goes: a client that goes on looking asks again before they are over, and
-   * after a reconnection.
+   * ("presence") tell who comes and goes; watchPresence goes on looking.
    */
   async presence(of: RoomRef | string[]): Promise<Presence[]> {
     return (await this.call("presence", Array.isArray(of) ? { users: of } : { room: idOf(of) })).users;
+  }
+
+  /**
+   * Calls fn with the members of a room and whether each is there: at once, and whenever somebody comes or goes, until
+   * the function that it resolves to is called. It asks again before the service forgets, and after each reconnection.
+   * Of a room of more than 1,000 members fn is told of those who are there first, and of whoever comes or goes of those
+   * that the user looks at. When the user has lost the room, fn is told of nobody.
+   */
+  watchPresence(room: RoomRef, fn: (users: Presence[]) => void): Promise<() => void> {
+    return watch(this.#link, (signal) => this.call("presence", { room: idOf(room) }, signal), fn);
   }
 
   /** Tells the others that the user is away from his screen, or back. */

@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 
 import { connect as overWebSocket } from "../src/index.js";
 import type { Listener } from "../src/listener.js";
-import { type Client, connect as overTCP, type Draft, type Message, type Notice, ParleyError, type Room, type Signal, type Status, System } from "../src/node.js";
+import { type Client, connect as overTCP, type Draft, type Message, type Notice, ParleyError, type Presence, type Room, type Signal, type Status, System } from "../src/node.js";
 
 type Value = any; // the cases are JSON of any form
 type Step = Record<string, Value> & { do: string };
@@ -76,6 +76,7 @@ class Run {
   #users = new Map<string, User>();
   #streams = new Map<string, Stream>();
   #signals = new Map<string, Inbox<Signal>>();
+  #watches = new Map<string, Inbox<Presence[]>>();
   #tasks = new Map<string, Promise<Value>>();
 
   async all(steps: Step[]) {
@@ -258,6 +259,12 @@ class Run {
       this.#signals.set(s.stream, inbox);
       this.#user(s).client.signals(await this.#room(s), (x) => inbox.push(x));
     },
+    watch: async (s) => {
+      const inbox = new Inbox<Presence[]>();
+      this.#watches.set(s.stream, inbox);
+      await this.#user(s).client.watchPresence(s.room, (users) => inbox.push(users));
+    },
+    watched: async (s) => ({ users: await this.#watches.get(s.stream)?.take((users) => differs(s.want, { users }, "") === "") }),
     signal: (s) => this.#signals.get(s.stream)?.take(() => true),
   };
 

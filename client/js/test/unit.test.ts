@@ -10,12 +10,13 @@ import { type Dial, Link } from "../src/link.js";
 import { Merge } from "../src/merge.js";
 import { parseLive, parseStored } from "../src/message.js";
 import { CatchUp, type Missed } from "../src/missed.js";
-import { parseNotice } from "../src/notice.js";
+import { type Notice, parseNotice } from "../src/notice.js";
 import { check, type Options } from "../src/options.js";
 import { newId, parseAck } from "../src/post.js";
 import { parseSignal } from "../src/signal.js";
 import { directId, isPlace, type Place, validId, validRoomId } from "../src/subject.js";
 import { lifeOf } from "../src/token.js";
+import { watch } from "../src/watch.js";
 import { WorkingSet } from "../src/workingset.js";
 
 const bytes = (s: string) => new TextEncoder().encode(s);
@@ -308,4 +309,77 @@ test("a first connection that is never decided about is given up", async (t) => 
   const { dial, tries } = dialing(t, [2_000]);
   await assert.rejects(Link.open(dial, { servers: "nats://127.0.0.1", user: "alice", token: "x" }), { code: "refused" });
   assert.equal(tries(), 10);
+});
+
+/** A link, and a service that answers with a picture: "bob+ carol-", or refuses with a code. */
+function watching(t: TestContext) {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const users = (picture: string) => picture.split(" ").map((p) => ({ user: p.slice(0, -1), online: p.endsWith("+") }));
+  let stretch = new AbortController();
+  const life = new AbortController();
+  const link = { user: "alice", life: life.signal, get stretch() { return stretch.signal; }, onNotice: new Set<(n: Notice) => void>() };
+  const w = {
+    link, life, asked: 0, told: [] as string[], answer: "bob-",
+    watch: () => watch(link, ask, (all) => w.told.push(all.map((p) => p.user + (p.online ? "+" : "-")).join(" "))),
+    notice: (picture: string) => link.onNotice.forEach((fn) => fn({ what: "presence", users: users(picture) })),
+    reconnect: () => { const before = stretch; stretch = new AbortController(); before.abort(new Error("cut off")); },
+    settle: () => new Promise((r) => setImmediate(r)),
+    tick: async (ms: number) => { t.mock.timers.tick(ms); await w.settle(); },
+  };
+  const ask = async () => {
+    w.asked++;
+    if (!/[+-]/.test(w.answer)) {
+      throw new ParleyError(w.answer as "not_found", "no");
+    }
+    return { users: users(w.answer), watch_seconds: 120 };
+  };
+  return w;
+}
+
+test("a watch goes on for as long as somebody looks", async (t) => {
+  const w = watching(t);
+  w.answer = "alice- bob-"; // of himself it knows better
+  const end = await w.watch();
+  w.notice("zed+"); // whom another watch is about
+  w.notice("bob+");
+  assert.deepEqual(w.told, ["alice+ bob-", "alice+ bob+"]);
+  w.answer = "alice+ bob+";
+  await w.tick(89_000);
+  assert.equal(w.asked, 1);
+  await w.tick(1_000); // the same again tells nothing
+  assert.equal(w.asked, 2);
+  w.answer = "bob+ carol-";
+  await w.tick(90_000);
+  assert.equal(w.asked, 3);
+  w.answer = "bob- carol-";
+  w.reconnect();
+  await w.settle();
+  assert.equal(w.asked, 4);
+  w.answer = "unavailable";
+  await w.tick(90_000);
+  w.answer = "bob+ carol+";
+  await w.tick(5_000);
+  assert.equal(w.asked, 6);
+  assert.deepEqual(w.told.slice(2), ["bob+ carol-", "bob- carol-", "bob+ carol+"]);
+  end();
+  w.notice("bob-");
+  await w.tick(1_000_000);
+  assert.deepEqual([w.asked, w.told.length, w.link.onNotice.size], [6, 5, 0]);
+});
+
+test("a watch ends with the room and with the client", async (t) => {
+  const w = watching(t);
+  await w.watch();
+  w.answer = "not_found";
+  await w.tick(90_000);
+  await w.settle();
+  assert.deepEqual([w.told.at(-1), w.link.onNotice.size], ["", 0]);
+  await assert.rejects(w.watch(), { code: "not_found" });
+  w.answer = "bob+";
+  await w.watch();
+  w.life.abort(new ParleyError("closed", "done"));
+  w.reconnect();
+  await w.settle();
+  await w.tick(1_000_000);
+  assert.deepEqual([w.asked, w.link.onNotice.size], [4, 0]);
 });

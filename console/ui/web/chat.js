@@ -131,7 +131,7 @@ async function open(id) {
   quit = client.signals(room, hear);
   follow(client.listen(room, last));
   if (last) seen(last);
-  attempt(presence);
+  attempt(look);
 }
 
 async function follow(l) {
@@ -364,10 +364,20 @@ function drawTypists() {
   $("typing").textContent = who.length ? `${who.join(", ")} ${who.length === 1 ? "is" : "are"} typing…` : "";
 }
 
-async function presence() {
-  const { users } = await client.call("presence", { room: room.id });
-  const here = users.filter((u) => u.online).map((u) => u.user);
-  $("here").textContent = here.length ? `Here: ${here.join(", ")}` : "";
+// Who is there is watched while the page is looked at.
+let unwatch = () => {};
+let watches = 0;
+async function look() {
+  const mine = ++watches;
+  unwatch();
+  unwatch = () => {};
+  if (!room || document.hidden) return;
+  const end = await client.watchPresence(room, (users) => {
+    const here = users.filter((u) => u.online).map((u) => u.user);
+    if (mine === watches) $("here").textContent = here.length ? `Here: ${here.join(", ")}` : "";
+  });
+  if (mine === watches) unwatch = end;
+  else end();
 }
 
 async function search(query) {
@@ -415,7 +425,6 @@ async function start() {
     if (["invited", "removed", "rights", "mention"].includes(n.what)) attempt(loadRooms);
     if (n.what === "refused") refused(n);
   });
-  setInterval(() => { if (room && client.connected && !document.hidden) attempt(presence); }, 15000);
   await loadRooms();
   const first = rooms.get("lobby") ?? [...rooms.values()][0];
   if (first) await open(first.id);
@@ -435,5 +444,5 @@ $("attach").addEventListener("click", () => { $("link").hidden = !$("link").hidd
 $("back").addEventListener("click", closeThread);
 $("search").addEventListener("submit", (e) => { e.preventDefault(); attempt(() => search(e.target.q.value.trim())); });
 $("messages").addEventListener("scroll", () => { if ($("messages").scrollTop === 0 && older && !thread) { older = false; attempt(earlier); } });
-document.addEventListener("visibilitychange", () => { if (!document.hidden && room && messages.size) seen(Math.max(...messages.keys())); });
+document.addEventListener("visibilitychange", () => { attempt(look); if (!document.hidden && room && messages.size) seen(Math.max(...messages.keys())); });
 attempt(start);
