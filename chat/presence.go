@@ -251,14 +251,17 @@ func (c *Chat) watch(ctx context.Context) {
 		return
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	ticker(ctx, c.timing.coalesce, func() {
-		for account, users := range c.watches.due(c.now()) {
-			if err := c.tellPresence(ctx, account, users); err != nil && ctx.Err() == nil {
-				c.watches.changed(account, users)
-				c.log.WarnContext(ctx, "presence waits to be told", "account", account, "error", err)
-			}
+	ticker(ctx, c.timing.coalesce, func() { c.tellWatchers(ctx) })
+}
+
+// tellWatchers tells each of those who look what is new to him, in one notice.
+func (c *Chat) tellWatchers(ctx context.Context) {
+	for account, users := range c.watches.due(c.now()) {
+		if err := c.tellPresence(ctx, account, users); err != nil && ctx.Err() == nil {
+			c.watches.changed(account, users)
+			c.log.WarnContext(ctx, "presence waits to be told", "account", account, "error", err)
 		}
-	})
+	}
 }
 
 func (c *Chat) heardPresence(m *nats.Msg) {
