@@ -118,12 +118,13 @@ func (w *web) exportAuditCSV(q *request, out http.ResponseWriter) error {
 	return err
 }
 
-// cells keeps spreadsheets from taking text for a formula.
+// cells keeps spreadsheets from taking text for a formula, and text from making lines of its own.
 func cells(texts ...string) []string {
 	for i, s := range texts {
 		if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
-			texts[i] = "'" + s
+			s = "'" + s
 		}
+		texts[i] = tenant.Visible(s)
 	}
 	return texts
 }

@@ -335,6 +335,27 @@ func TestTheTrailIsExportedWithoutFormulas(t *testing.T) {
 	}
 }
 
+// What is in an entry never makes another one, whatever wrote it.
+func TestTheTrailIsExportedALineForAnEntry(t *testing.T) { // CON-15
+	t.Parallel()
+	w := newTown(t)
+	const forged = "x\r\n2026-01-01T00:00:00Z,operator,user.create,user:eve,,\u2028\u202e\x1b[2J\u0085"
+	_, err := w.pool.Exec(t.Context(), "INSERT INTO audit (tenant_id, at, actor, action, object, before, after) VALUES ('acme', now(), $1, $1, $1, to_jsonb($1::text), to_jsonb($1::text))", forged)
+	w.must(err)
+	entries := w.count("SELECT count(*) FROM audit WHERE tenant_id = 'acme'")
+	b := w.who["viewer"]
+	sheet := b.get("/t/acme/audit.csv").body
+	if n := strings.Count(sheet, "\n"); n != entries+1 {
+		t.Errorf("got %d lines, want a head and %d entries\n%s", n, entries, sheet)
+	}
+	if strings.ContainsAny(sheet, "\r\u2028\u202e\x1b\u0085") || !strings.Contains(sheet, `x\u000d\u000a2026-01-01`) {
+		t.Errorf("got %q, want hidden characters as escapes", sheet)
+	}
+	if lines := b.get("/t/acme/audit.ndjson").body; strings.Count(lines, "\n") != entries || strings.ContainsAny(lines, "\r\x1b\u2028") {
+		t.Errorf("got %q, want %d lines", lines, entries)
+	}
+}
+
 func TestRevokingSaysHowManyAndHowLong(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)

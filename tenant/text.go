@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"fmt"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -19,12 +20,33 @@ func checkText(f faults, field, s string) {
 		f[field] = fmt.Sprintf("must be at most %d characters", maxText)
 	default:
 		for _, r := range s {
-			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			if hidden(r) {
 				f[field] = "must not contain control characters"
 				return
 			}
 		}
 	}
+}
+
+// hidden characters can end a line, move a cursor or turn around what is beside them.
+func hidden(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+}
+
+// Visible is s with escapes for hidden characters: what was never checked stays in its line and its column.
+func Visible(s string) string {
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if hidden(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func checkTimezone(f faults, field, s string) {
