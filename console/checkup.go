@@ -185,6 +185,9 @@ func (c *console) checkTrail(ctx context.Context) tenant.Check {
 	case !t.Unsealed.IsZero():
 		return fault("See the server's log: it can't write to Postgres, or not to its data folder.", "entries wait for their seal since %s", t.Unsealed.UTC().Format(time.RFC3339))
 	}
+	if t.At.IsZero() {
+		return good("it is long, and still looked through for the first time since the start")
+	}
 	return good("all %d sealed entries are as they were, looked at %s", t.Entries, t.At.UTC().Format(time.RFC3339))
 }
 

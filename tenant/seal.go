@@ -88,7 +88,7 @@ func (s *TrailSeal) content(last TrailSeal, entries []SealedEntry) []byte {
 
 // A Trail is what a look through the whole audit trail found.
 type Trail struct {
-	At       time.Time // when that was
+	At       time.Time // when that was; zero: the first look has not ended
 	Entries  int64     // that are as they were when they were sealed
 	Fault    string    // "": none
 	Unsealed time.Time // since when entries wait for a seal; zero: none waits for long

@@ -96,10 +96,15 @@ func (d *dataDir) close() error {
 	return errors.Join(err, d.lock.Close())
 }
 
-// write puts a file in place whole or not at all.
+// write puts a file in place whole or not at all, also where the power is cut.
 func (d *dataDir) write(name string, content []byte) error {
 	tmp := d.file(name + ".new")
-	if err := os.WriteFile(tmp, content, 0o600); err != nil {
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(tmp, d.file(name))

@@ -58,21 +58,37 @@ func (a *app) startTrail(ctx context.Context) error {
 		err = json.Unmarshal(text, &t.head)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("read %s: %w; without it nobody can tell whether the audit trail was cut", a.dir.file(headFile), err)
+		return fmt.Errorf("read %s: %w; without it nobody can tell whether the audit trail was cut: move it away to start all the same", a.dir.file(headFile), err)
 	}
 	if t.lost, err = lacks(ctx, a.store, t.head); err != nil {
 		return err
 	}
 	a.trail = t
 	a.background("audit seals", t.keep)
+	a.background("audit look", t.watch) // apart: a long trail takes longer than an entry may wait
 	return nil
 }
 
-// keep seals every second and looks through the trail every hour, until ctx ends.
-func (t *trail) keep(ctx context.Context) error {
-	tick, look := time.NewTicker(sealEvery), time.NewTicker(lookEvery)
+// watch looks through the trail at the start and every hour, until ctx ends.
+func (t *trail) watch(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	defer look.Stop()
+	for {
+		if _, err := t.look(ctx); err != nil && ctx.Err() == nil {
+			t.log.Warn("audit trail not looked through", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// keep seals every second, until ctx ends.
+func (t *trail) keep(ctx context.Context) error {
+	tick := time.NewTicker(sealEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -82,10 +98,6 @@ func (t *trail) keep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			t.seal(ctx)
-		case <-look.C:
-			if _, err := t.look(ctx); err != nil {
-				t.log.Warn("audit trail not looked through", "error", err)
-			}
 		}
 	}
 }
@@ -171,12 +183,12 @@ func (t *trail) look(ctx context.Context) (tenant.Trail, error) {
 	return found, nil
 }
 
-// Trail looks through the audit trail; where ctx has no time for all of it, it is what the last look found.
+// Trail looks through the audit trail; where ctx has no time for all of it, it is what the last look found, if one has ended.
 func (t *trail) Trail(ctx context.Context) (tenant.Trail, error) {
 	found, err := t.look(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err != nil && ctx.Err() != nil && !t.last.At.IsZero() {
+	if err != nil && ctx.Err() != nil {
 		return t.last, nil
 	}
 	return found, err

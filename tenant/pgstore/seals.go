@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"parley/tenant"
 )
@@ -161,12 +162,17 @@ func (s *Store) stray(ctx context.Context) (string, error) {
 	return "entry " + strconv.FormatInt(*id, 10) + " was put in without the server", nil
 }
 
+// A time that is none of ours, as infinity, must not keep anybody from looking at the rest: it fits no seal.
 func scanSeal(row pgx.CollectableRow) (s tenant.TrailSeal, err error) {
-	err = row.Scan(&s.Number, &s.At, &s.Entries, &s.MAC)
+	var at pgtype.Timestamptz
+	err = row.Scan(&s.Number, &at, &s.Entries, &s.MAC)
+	s.At = at.Time
 	return s, err
 }
 
 func scanSealed(row pgx.CollectableRow) (e tenant.SealedEntry, err error) {
-	err = row.Scan(&e.ID, &e.Tenant, &e.At, &e.Actor, &e.Action, &e.Object, &e.Before, &e.After)
+	var at pgtype.Timestamptz
+	err = row.Scan(&e.ID, &e.Tenant, &at, &e.Actor, &e.Action, &e.Object, &e.Before, &e.After)
+	e.At = at.Time
 	return e, err
 }
