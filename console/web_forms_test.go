@@ -132,7 +132,7 @@ var noForm = map[string]string{
 	"/operator/tenants/{tenant}/resume": byButton, "/operator/tenants/{tenant}/leave": byButton, "/operator/people/unlink": byButton,
 	"/account/passkeys/{passkey}/rename": "TestAPasskeyIsAddedUsedRenamedAndRemoved has it", "/account/passkeys/{passkey}/remove": byButton,
 	"/t/{tenant}/rooms/{room}/messages/{seq}/pin": byButton, "/t/{tenant}/users/{user}/restore": byButton,
-	"/t/{tenant}/holds/lift": byButton, "/t/{tenant}/shares/{share}/title": byShare, "/t/{tenant}/shares/{share}/change": byShare, "/t/{tenant}/shares/{share}/end": byButton,
+	"/t/{tenant}/shares/{share}/title": byShare, "/t/{tenant}/shares/{share}/change": byShare, "/t/{tenant}/shares/{share}/end": byButton,
 }
 
 // right are values that are right in any form that has a field of the name.

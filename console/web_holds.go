@@ -1,8 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"parley/console/ui"
 	"parley/tenant"
@@ -24,16 +27,20 @@ func (w *web) holdsView(q *request, form ui.Form) (ui.View, error) {
 	}
 	v := &ui.Holds{Page: ui.Page{Title: "Legal holds", Area: "settings"}, Base: q.base(), Form: form}
 	for _, h := range holds {
-		row := ui.HoldRow{
-			Room: string(h.Room), Reason: h.Reason, Since: h.PlacedAt,
-			Lift: ui.Button{Action: q.base() + "/holds/lift", Label: "Lift", Danger: true, Hidden: []ui.Option{{Value: "room", Label: string(h.Room)}}},
-		}
-		if h.Room != "" {
-			row.Export = q.base() + "/rooms/" + string(h.Room) + "/held"
-		}
-		v.Rows = append(v.Rows, row)
+		v.Rows = append(v.Rows, q.holdRow(h))
 	}
 	return v, nil
+}
+
+func (q *request) holdRow(h tenant.Hold) ui.HoldRow {
+	row := ui.HoldRow{
+		Room: string(h.Room), Reason: h.Reason, Since: h.PlacedAt,
+		Lift: q.base() + "/holds/lift?room=" + url.QueryEscape(string(h.Room)),
+	}
+	if h.Room != "" {
+		row.Export = q.base() + "/rooms/" + row.Room + "/held"
+	}
+	return row
 }
 
 // heldRoom is the room that a form names; "": the whole tenant.
@@ -59,12 +66,52 @@ func (w *web) doPlaceHold(q *request) (outcome, error) {
 	return to(q.base()+"/holds", "On hold: a copy of what is taken away stays."), nil
 }
 
-func (w *web) doLiftHold(q *request) (outcome, error) {
-	r, err := q.heldRoom()
-	if err != nil {
-		return outcome{}, tenant.NotFound("hold")
+// heldID is what is typed to lift a hold: the id of its room, or of the tenant.
+func (q *request) heldID(h tenant.Hold) string { return cmp.Or(string(h.Room), string(q.tenant)) }
+
+func (q *request) liftForm(h tenant.Hold) ui.Form {
+	return ui.Form{
+		Action: q.base() + "/holds/lift", Submit: "Lift the hold", Danger: true, Hidden: []ui.Option{{Value: "room", Label: string(h.Room)}},
+		Fields: []ui.Field{{Name: "confirm", Label: "Type " + q.heldID(h) + " to confirm", Autocomplete: "off"}},
 	}
-	return to(q.base()+"/holds", "Lifted. What it alone kept goes for good."), w.c.service.LiftHold(q.Context(), q.actor(), q.tenant, r)
+}
+
+// holdOf finds the hold on a room, or where that is empty on the tenant.
+func (w *web) holdOf(q *request, room string) (tenant.Hold, error) {
+	all, err := w.c.service.Holds(q.Context(), q.actor(), q.tenant)
+	if err != nil {
+		return tenant.Hold{}, err
+	}
+	i := slices.IndexFunc(all, func(h tenant.Hold) bool { return string(h.Room) == room })
+	if i < 0 {
+		return tenant.Hold{}, tenant.NotFound("hold")
+	}
+	return all[i], nil
+}
+
+func (w *web) showLiftHold(q *request) (ui.View, error) {
+	h, err := w.holdOf(q, q.URL.Query().Get("room"))
+	if err != nil {
+		return nil, err
+	}
+	return q.liftView(h, q.liftForm(h)), nil
+}
+
+func (q *request) liftView(h tenant.Hold, form ui.Form) ui.View {
+	title := "Lift the hold on " + cmp.Or(string(h.Room), "all rooms")
+	return &ui.HoldLift{Page: ui.Page{Title: title, Area: "settings"}, Holds: q.base() + "/holds", Row: q.holdRow(h), Form: form}
+}
+
+func (w *web) doLiftHold(q *request) (outcome, error) {
+	h, err := w.holdOf(q, q.typed("room"))
+	if err != nil {
+		return outcome{}, err
+	}
+	if q.typed("confirm") != q.heldID(h) {
+		form := q.liftForm(h)
+		return q.correct(&form, tenant.Invalid("confirm", "type "+q.heldID(h)+" exactly, or leave it"), func() (ui.View, error) { return q.liftView(h, form), nil })
+	}
+	return to(q.base()+"/holds", "Lifted. What it alone kept goes for good."), w.c.service.LiftHold(q.Context(), q.actor(), q.tenant, h.Room)
 }
 
 func (w *web) exportHeld(q *request, out http.ResponseWriter) error {

@@ -142,6 +142,7 @@ func (w *web) table() []route {
 		do("/t/{tenant}/settings", seated, w.doSettings),
 		show("/t/{tenant}/holds", seated, w.showHolds),
 		do("/t/{tenant}/holds", seated, w.doPlaceHold),
+		show("/t/{tenant}/holds/lift", seated, w.showLiftHold),
 		do("/t/{tenant}/holds/lift", seated, w.doLiftHold),
 		download("/t/{tenant}/rooms/{room}/held", w.exportHeld),
 		do("/t/{tenant}/erase", seated, w.doEraseAny),

@@ -21,6 +21,7 @@ var reads = map[string]tenant.SeatRole{
 	"/t/{tenant}/users/{user}/erasure": tenant.SeatAdmin,
 	"/t/{tenant}/users/{user}/export":  tenant.SeatAdmin,
 	"/t/{tenant}/holds":                tenant.SeatAdmin,
+	"/t/{tenant}/holds/lift":           tenant.SeatAdmin,
 	"/t/{tenant}/rooms/{room}/held":    tenant.SeatAdmin,
 }
 
@@ -67,7 +68,7 @@ var steps = map[string]step{
 	"/t/{tenant}/people/{person}/remove":             {tenant.SeatAdmin, nil, 0},
 	"/t/{tenant}/settings":                           {tenant.SeatAdmin, []string{"name", "Acme", "timezone", "UTC"}, 0},
 	"/t/{tenant}/holds":                              {tenant.SeatAdmin, []string{"room", "lobby", "reason", "case 7"}, 0},
-	"/t/{tenant}/holds/lift":                         {tenant.SeatAdmin, []string{"room", "lobby"}, 0},
+	"/t/{tenant}/holds/lift":                         {tenant.SeatAdmin, []string{"room", "ours", "confirm", "ours"}, 0},
 	"/t/{tenant}/erase":                              {tenant.SeatAdmin, []string{"user", "carl"}, 0},
 	"/t/{tenant}/delete":                             {tenant.SeatOwner, []string{"confirm", "acme"}, 0},
 }
@@ -119,6 +120,8 @@ func newTown(t testing.TB) *town {
 	s.must(err)
 	_, err = s.desk.EraseUser(c, owner, "acme", "gone")
 	s.must(err)
+	_, err = s.desk.PlaceHold(c, owner, "acme", "ours", "case 6")
+	s.must(err)
 	_, err = s.desk.IssueCreds(c, owner, "acme", "bob")
 	s.must(err)
 	issued, err := s.desk.Credentials(c, owner, "acme", "bob", tenant.Page{Limit: 1})
@@ -126,7 +129,7 @@ func newTown(t testing.TB) *town {
 	s.must(s.desk.Report(c, "acme", "bob", tenant.Report{Room: "lobby", Seq: 7, Sender: "alice", Reason: "spam"}))
 	reports, err := s.desk.Reports(c, owner, "acme", tenant.OpenReports, tenant.Page{Limit: 1})
 	s.must(err)
-	w.path = strings.NewReplacer("{report}", strconv.FormatInt(reports[0].ID, 10), "{user}/erasure", "gone/erasure", "{user}/export", "alice/export", "{nkey}", issued[0].NKey, "{user}/unban", "carl/unban", "{user}/unmute", "dora/unmute", "{seq}", "7",
+	w.path = strings.NewReplacer("{report}", strconv.FormatInt(reports[0].ID, 10), "{user}/erasure", "gone/erasure", "holds/lift", "holds/lift?room=ours", "{user}/export", "alice/export", "{nkey}", issued[0].NKey, "{user}/unban", "carl/unban", "{user}/unmute", "dora/unmute", "{seq}", "7",
 		"{share}/change", given.ID+"/change", "{share}", offered.ID, "{tenant}", "acme", "{room}", "lobby", "{user}", "bob", "{key}", key.ID,
 		"{link}", open.ID, "{person}", string(other.principal().Profile.ID), "{login}", "none", "{$}", "")
 	return w
@@ -213,9 +216,8 @@ func TestWalkOfWhoMay(t *testing.T) {
 		t.Run(strings.ReplaceAll(path, "/", "_"), func(t *testing.T) {
 			t.Parallel()
 			w := newTown(t)
-			if path == "/t/{tenant}/holds/lift" { // a hold would keep the other towns from being deleted
-				_, err := w.desk.PlaceHold(t.Context(), w.who["owner"].principal().Actor(), "acme", "lobby", "case 6")
-				w.must(err)
+			if path == "/t/{tenant}/delete" { // which holds keep it from
+				w.must(w.desk.LiftHold(t.Context(), w.who["owner"].principal().Actor(), "acme", "ours"))
 			}
 			before := w.changes()
 			by, body := w.who[string(s.least)], s.body()
@@ -297,6 +299,7 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 		{"/t/acme/holds", []string{"room", bad, "reason", "case 7"}, []string{kept, "e-room", `value="case 7"`}},
 		{"/t/acme/holds", []string{"room", "nowhere", "reason", "case 7"}, []string{"There was never a room of this id"}},
 		{"/t/acme/holds", []string{"room", "lobby", "reason", ""}, []string{`value="lobby"`, "e-reason"}},
+		{"/t/acme/holds/lift", []string{"room", "ours", "confirm", "our"}, []string{"e-confirm", `value="our"`, "Type ours exactly"}},
 		{"/t/acme/erase", []string{"user", bad}, []string{"e-user", kept}},
 		{"/t/acme/erase", []string{"user", "nobody"}, []string{"e-user", `value="nobody"`}},
 		{"/t/acme/delete", []string{"confirm", "acm"}, []string{"e-confirm", `value="acm"`}},

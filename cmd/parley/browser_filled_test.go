@@ -48,6 +48,7 @@ func TestPagesOfATenantWithTroubles(t *testing.T) {
 		{"filled-refusals", "/t/acme/refusals", "main", "dave"},
 		{"filled-audit", "/t/acme/audit", "main", "member.ban"},
 		{"filled-holds", "/t/acme/holds", "main", "Case 4711"},
+		{"filled-hold-lift", "/t/acme/holds/lift?room=plans", "main", "Type plans to confirm"},
 		{"filled-settings", "/t/acme/settings", "main", "Identity providers"},
 	} {
 		w.open(p.path)

@@ -15,7 +15,16 @@ type HoldRow struct {
 	Room, Reason string // Room is empty: all rooms
 	Since        time.Time
 	Export       string // empty: each room has its own
-	Lift         Button
+	Lift         string
 }
 
-func (Holds) template() string { return "holds" }
+// HoldLift asks whether a hold is to end.
+type HoldLift struct {
+	Page
+	Holds string
+	Row   HoldRow
+	Form  Form
+}
+
+func (Holds) template() string    { return "holds" }
+func (HoldLift) template() string { return "holdlift" }
