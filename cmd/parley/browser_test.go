@@ -512,8 +512,10 @@ func (w *window) talkAcross() {
 	bob.open("/t/other/chat?as=bob")
 	alice.must(alice.click("[data-part=rooms] button", "The deal"))
 	alice.says("[data-part=rooms] .with", "shared with other")
+	alice.says("[data-part=title]", "The deal")
 	bob.must(bob.click("[data-part=rooms] button", "Acme and us"))
 	bob.says("[data-part=rooms] .with", "shared with acme")
+	bob.says("[data-part=title]", "Acme and us")
 	say := func(who *window, text string) {
 		who.front()
 		who.must(who.find("[data-part=text]").Input(text))
