@@ -23,14 +23,11 @@ import (
 // jwtField is in the connect events of such users alone.
 var jwtField = []byte(`"jwt":"`)
 
-// An arrival is a connection that a server let in without asking.
+// An arrival is a knock that a server let in.
 type arrival struct {
-	account, nkey string
-	issuer        string // the key that signed for it
-	session       sessionKey
-	host          string
-	since         time.Time
-	knock         knock // where it has to be explained why it is closed
+	knock
+	session sessionKey
+	since   time.Time
 }
 
 // arrived queues an arrival to be recorded.
@@ -106,7 +103,7 @@ func (a *Accounts) record(ctx context.Context, batch []arrival) error {
 		}
 		sessions = append(sessions, tenant.Session{
 			Server: c.session.server, CID: c.session.cid, Account: c.account, User: h.user,
-			Method: h.method, Proof: tenant.Proof{Key: h.key}, Address: c.host, Since: c.since,
+			Method: h.method, Proof: tenant.Proof{Key: h.key}, Address: c.address, Since: c.since,
 		})
 	}
 	if len(closed) > 0 {

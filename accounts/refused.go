@@ -62,7 +62,8 @@ func (a *Accounts) knocked(m *nats.Msg) {
 		return // the platform's own connections are nobody's
 	}
 	if came {
-		a.arrived(arrival{account, c.Subject, c.Issuer, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Host, e.Client.Start, k})
+		k.account = account // as the server has it, which let him in
+		a.arrived(arrival{k, sessionKey{e.Server.ID, e.Client.ID}, e.Client.Start})
 		return
 	}
 	select {

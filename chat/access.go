@@ -146,7 +146,7 @@ func (c *Chat) readable(ctx context.Context, t tenant.TenantID, r string, u tena
 // find is room, but waits for a direct room that a message acknowledged before makes.
 func (c *Chat) find(ctx context.Context, t tenant.TenantID, r tenant.RoomID, u tenant.UserID) (seenRoom, error) {
 	room, err := c.room(ctx, t, r, u)
-	if _, _, direct := r.Pair(); !direct || !isNotFound(err) {
+	if !isPair(r) || !isNotFound(err) {
 		return room, err
 	}
 	if err = c.allCaughtUp(ctx, t); err != nil {

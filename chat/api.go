@@ -246,11 +246,7 @@ func (c *Chat) respond(m *nats.Msg, op string, answer any, err error) {
 		r := refuse(err)
 		answer, code = r, string(r.Code)
 	}
-	data, isEncoded := answer.(encoded)
-	err = nil
-	if !isEncoded {
-		data, err = json.Marshal(answer)
-	}
+	data, err := encode(answer)
 	if err == nil && int64(len(data)) > c.conn.MaxPayload() {
 		r := refuse(errAnswerTooLarge)
 		code = string(r.Code)
@@ -263,6 +259,13 @@ func (c *Chat) respond(m *nats.Msg, op string, answer any, err error) {
 		c.log.Warn("answer was not sent", "op", op, "error", err)
 	}
 	c.metrics.requests.WithLabelValues(op, code).Inc()
+}
+
+func encode(answer any) ([]byte, error) {
+	if data, is := answer.(encoded); is {
+		return data, nil
+	}
+	return json.Marshal(answer)
 }
 
 func refuse(err error) refusalAnswer {

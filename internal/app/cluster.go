@@ -18,6 +18,8 @@ const (
 	// replicas is how many servers of a cluster keep each stream.
 	replicas    = 3
 	keepersPoll = 100 * time.Millisecond
+	// connectTimeout is longer than the servers' bound on being let in.
+	connectTimeout = 5 * time.Second
 )
 
 // What the configuration of one server says.
@@ -114,7 +116,7 @@ func (c Config) checkCluster(fault func(flag, format string, args ...any)) {
 func (a *app) reach() (url string, opts []nats.Option) {
 	if a.clustered() {
 		// A server that starts, or takes its accounts from another, refuses for a moment.
-		return a.NATSURL, []nats.Option{nats.IgnoreAuthErrorAbort(), nats.Timeout(startTimeout / 24)}
+		return a.NATSURL, []nats.Option{nats.IgnoreAuthErrorAbort(), nats.Timeout(connectTimeout)}
 	}
 	return "", []nats.Option{nats.InProcessServer(a.server)}
 }
